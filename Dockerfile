@@ -1,0 +1,16 @@
+FROM python:3.11-slim AS build
+WORKDIR /src
+COPY pyproject.toml README.md LICENSE ./
+COPY model model
+COPY service service
+RUN python -m venv /opt/snaar && /opt/snaar/bin/pip install --no-cache-dir .
+
+FROM python:3.11-slim
+RUN useradd --system --uid 10001 --no-create-home snaar
+COPY --from=build /opt/snaar /opt/snaar
+USER snaar
+ENV PATH=/opt/snaar/bin:$PATH PYTHONDONTWRITEBYTECODE=1 SNAAR_HOST=0.0.0.0 SNAAR_PORT=8080
+EXPOSE 8080
+HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/health/ready', timeout=4)"]
+CMD ["snaar", "serve"]

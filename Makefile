@@ -1,0 +1,39 @@
+# Two commands do everything: `make serve` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+SHARED ?= ../shared
+
+.PHONY: install serve test check model clean
+
+install: $(VENV)/.serving
+
+$(VENV)/.serving: pyproject.toml
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Snaar needs Python 3.11 or newer"'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.developing: $(VENV)/.serving
+	$(BIN)/pip install --quiet --editable '.[training,dev]'
+	touch $@
+
+serve: install
+	$(BIN)/snaar serve
+
+test: $(VENV)/.developing
+	$(BIN)/python -m pytest -m 'not long'
+
+check: $(VENV)/.developing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+model: $(VENV)/.developing
+	$(BIN)/python -m training retrain --data training/data $(SHARED)/data/real/train.jsonl --train-only training/data/codebook \
+		--validate $(SHARED)/data/real/valid.jsonl --base training/base -o model/default
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache dist

@@ -1,0 +1,118 @@
+"""The one way from text to scores: normalise → split → encode → infer → score."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from model.bundle import DEFAULT_BUNDLE, NETWORK, TAXONOMY, TOKENIZER, Bundle
+from model.encode import Encoder, Window
+from model.errors import BundleError
+from model.infer import Network
+from model.language import looks_foreign
+from model.normalise import normalise
+from model.score import Result, Scorer, Span
+from model.split import Splitter
+from model.taxonomy import Taxonomy
+
+AT_ONCE = 512
+POLICY = "balanced"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A review on its way: its sentences as text and as spans of the original."""
+
+    sentences: list[str]
+    spans: list[Span]
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A loaded bundle. Safe to share between threads."""
+
+    bundle: Bundle
+    taxonomy: Taxonomy
+    splitter: Splitter
+    encoder: Encoder
+    network: Network
+    scorer: Scorer
+
+    @classmethod
+    def load(cls, folder: Path = DEFAULT_BUNDLE, *, threads: int | None = None) -> "Predictor":
+        """Open a bundle; raises BundleError or TaxonomyError where it does not fit together."""
+        bundle = Bundle.open(folder)
+        manifest = bundle.manifest
+        taxonomy = Taxonomy.load(bundle.path(TAXONOMY))
+        network = Network.load(bundle.path(NETWORK), threads=threads)
+        marks = manifest.marks
+        encoder = Encoder.load(
+            bundle.path(TOKENIZER), start=marks.start, end=marks.end, padding=marks.padding, window=manifest.window
+        )
+        numbers = [manifest.slopes, manifest.intercepts, manifest.thresholds[POLICY]]
+        if {network.outputs, *map(len, numbers)} != {len(taxonomy.outputs)}:
+            raise BundleError(f"{folder}: network, calibration and taxonomy disagree on the number of outputs")
+        return cls(bundle, taxonomy, Splitter.load(), encoder, network, Scorer(taxonomy, *map(np.array, numbers)))
+
+    def predict(self, reviews: list[str]) -> list[Result]:
+        """Read reviews; one result each, in order. A review that cannot be read is an error in its place."""
+        prepared = [self._prepare(review) for review in reviews]
+        good = [review for review in prepared if isinstance(review, Prepared)]
+        encoded = self.encoder.encode([review.sentences for review in good])
+        logits = iter(self.network.run([window for windows in encoded for window in windows]))
+        results = iter(
+            [
+                self._score(review, windows, list(islice(logits, len(windows))))
+                for review, windows in zip(good, encoded, strict=True)
+            ]
+        )
+        return [next(results) if isinstance(review, Prepared) else review for review in prepared]
+
+    def stream(self, reviews: Iterable[str]) -> Iterator[Result]:
+        """Read any number of reviews in flat memory; results come in order, some hundreds at a time."""
+        waiting = iter(reviews)
+        while chunk := list(islice(waiting, AT_ONCE)):
+            yield from self.predict(chunk)
+
+    def sentence_scores(self, sentences: list[str]) -> np.ndarray:
+        """Scores of a review that is already cut into sentences, (sentences, outputs): for evaluation on given cuts."""
+        windows = self.encoder.encode([[normalise(sentence).text for sentence in sentences]])[0]
+        return self.scorer.sentence_scores(windows, self.network.run(windows), len(sentences))
+
+    def failed_canaries(self) -> list[str]:
+        """What the bundle's own canary texts get wrong, in words; empty when all is well."""
+        canaries = self.bundle.manifest.canaries
+        found = self.predict([canary.text for canary in canaries])
+        labels = [{label.id + label.sign for label in result.labels} for result in found]
+        return [
+            f"canary {number}: {', '.join(sorted(set(canary.labels) - got))} not found"
+            for number, (canary, got) in enumerate(zip(canaries, labels, strict=True), 1)
+            if not set(canary.labels) <= got
+        ]
+
+    def _prepare(self, review: str) -> Prepared | Result:
+        if not isinstance(review, str):
+            return Result.failed("not_text", "a review must be text", warnings=[])
+        clean = normalise(review)
+        spans = self.splitter.split(clean.text)
+        if not spans:
+            return Result.failed("empty_text", "the review holds no text", warnings=["empty"])
+        return Prepared(
+            sentences=[clean.text[start:end] for start, end in spans],
+            spans=[Span(*clean.original_span(start, end)) for start, end in spans],
+            warnings=["not_dutch"] if looks_foreign(clean.text) else [],
+        )
+
+    def _score(self, review: Prepared, windows: list[Window], logits: list[np.ndarray]) -> Result:
+        pieces = sum(len(window.starts) for window in windows)
+        warnings = [*review.warnings, *(["split_long_sentence"] if pieces > len(review.sentences) else [])]
+        return self.scorer.score(
+            self.scorer.sentence_scores(windows, logits, len(review.sentences)),
+            review.spans,
+            tokens=sum(len(window.ids) for window in windows),
+            windows=len(windows),
+            warnings=warnings,
+        )

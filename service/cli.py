@@ -1,0 +1,119 @@
+"""The command line: `snaar serve | classify | labels | check`."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from model.bundle import DEFAULT_BUNDLE
+from model.errors import ModelError
+from model.predictor import AT_ONCE, Predictor
+from model.score import Result
+from model.taxonomy import Taxonomy
+from service import show
+from service.classify import classify as classify_texts
+from service.settings import Settings
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="Wat beweegt Nederlandstalige klanten?"
+)
+
+BundleOption = Annotated[Path, typer.Option("--bundle", help="Folder of the bundle.")]
+
+
+class Language(StrEnum):
+    """Languages the taxonomy speaks."""
+
+    nl = "nl"
+    en = "en"
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; default SNAAR_HOST or 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; default SNAAR_PORT or 8080.")] = None,
+    bundle: Annotated[Path | None, typer.Option(help="Folder of the bundle; default the one that ships.")] = None,
+) -> None:
+    """Serve the HTTP endpoint."""
+    import uvicorn
+
+    from service.app import create_app
+
+    given = {"host": host, "port": port, "bundle": bundle}
+    settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    Predictor.load(settings.bundle).bundle.verify()
+    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, access_log=False)
+
+
+@app.command()
+def classify(
+    texts: Annotated[list[str], typer.Argument(help="Reviews; `-` reads one a line from standard input.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    scores: Annotated[bool, typer.Option("--scores", help="With --json: the scores of all outputs.")] = False,
+    bundle: BundleOption = DEFAULT_BUNDLE,
+) -> None:
+    """Read reviews and show their labels with the evidence."""
+    predictor = Predictor.load(bundle)
+    console = Console(highlight=False)
+    waiting = enumerate(_lines() if texts == ["-"] else texts, 1)
+    limit = Settings().max_characters
+    while chunk := list(islice(waiting, AT_ONCE)):
+        for (number, text), result in zip(chunk, _read(predictor, [text for _, text in chunk], limit), strict=True):
+            if as_json:
+                print(json.dumps({"id": str(number), **result.to_dict(scores=scores)}, ensure_ascii=False))
+            else:
+                show.result(console, text or "", result, predictor.taxonomy)
+
+
+@app.command()
+def labels(
+    language: Annotated[Language, typer.Option("--lang", help="Language of names and definitions.")] = Language.nl,
+) -> None:
+    """Show the taxonomy: every label with its meaning."""
+    show.taxonomy(Console(highlight=False), Taxonomy.load(), language.value)
+
+
+@app.command()
+def check(bundle: BundleOption = DEFAULT_BUNDLE) -> None:
+    """Verify the bundle's checksums and score its canary texts."""
+    predictor = Predictor.load(bundle)
+    predictor.bundle.verify()
+    failed = predictor.failed_canaries()
+    for line in failed:
+        print(line, file=sys.stderr)
+    manifest = predictor.bundle.manifest
+    print(f"{manifest.name} {manifest.version} {predictor.bundle.sha256[:12]}: {'failed' if failed else 'ok'}")
+    raise typer.Exit(1 if failed else 0)
+
+
+def _lines() -> Iterator[str | None]:
+    """Lines of standard input; None for one that is not UTF-8."""
+    for line in sys.stdin.buffer:
+        try:
+            yield line.decode("utf-8").rstrip("\r\n")
+        except UnicodeDecodeError:
+            yield None
+
+
+def _read(predictor: Predictor, texts: list[str | None], limit: int) -> Iterable[Result]:
+    not_utf8 = Result.failed("not_text", "the line is not UTF-8 text; convert it first", warnings=[])
+    found = iter(classify_texts(predictor, [text for text in texts if text is not None], max_characters=limit))
+    return [not_utf8 if text is None else next(found) for text in texts]
+
+
+def main() -> None:
+    """Entry point: an error is one clear line on standard error and exit status 2."""
+    try:
+        app()
+    except (ModelError, ValueError) as error:
+        print(
+            f"snaar: {error}" if isinstance(error, ModelError) else f"snaar: a setting is wrong: {type(error).__name__}",
+            file=sys.stderr,
+        )
+        sys.exit(2)

@@ -1,0 +1,102 @@
+"""The shapes of requests and answers, as the OpenAPI page shows them."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ReviewIn(BaseModel):
+    """One review. The `id` is yours and comes back with the result."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: Annotated[str, Field(max_length=200)] | None = None
+    text: str
+
+
+class Options(BaseModel):
+    """`scores` adds the scores of all outputs; `lenses` keeps the labels of these lenses alone."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    scores: bool = False
+    lenses: list[str] | None = None
+
+
+class ClassifyRequest(BaseModel):
+    """Up to 256 reviews of up to 20,000 characters each."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "reviews": [
+                        {"id": "a1", "text": "Al drie weken wacht ik op mijn bestelling en de klantenservice neemt niet op."},
+                        {"id": "a2", "text": "Binnen een dag in huis en er zat zelfs een handgeschreven kaartje bij!"},
+                    ],
+                    "options": {"scores": False, "lenses": ["tier", "motivator", "sentiment"]},
+                }
+            ]
+        },
+    )
+
+    reviews: list[ReviewIn]
+    options: Options = Options()
+
+
+class SpanOut(BaseModel):
+    """Characters `start` up to, not including, `end` of the text as it was sent."""
+
+    start: int
+    end: int
+
+
+class LabelOut(BaseModel):
+    """A label above its threshold, with the sentences that prove it."""
+
+    lens: str
+    id: str
+    sign: Literal["+", "-", ""]
+    score: float
+    threshold: float
+    evidence: list[SpanOut]
+
+
+class ResultOut(BaseModel):
+    """One review, read; or, with status `error`, why it could not be."""
+
+    id: str | None
+    status: Literal["ok", "error"]
+    primary_tier: str | None
+    labels: list[LabelOut]
+    scores: dict[str, float] | None = None
+    sentences: list[SpanOut]
+    tokens: int
+    windows: int
+    warnings: list[str]
+    error_type: str | None = None
+    error: str | None = None
+
+
+class ModelOut(BaseModel):
+    """Which bundle answered."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+class ClassifyResponse(BaseModel):
+    """One result a review, in order."""
+
+    model: ModelOut
+    taxonomy_version: str
+    results: list[ResultOut]
+
+
+class ErrorOut(BaseModel):
+    """What is wrong and what to do; `error_type` is stable."""
+
+    error: str
+    error_type: str

@@ -1,0 +1,99 @@
+import random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from model.predictor import Predictor
+from model.score import Result
+
+REVIEWS = [
+    "Bestelling kwam te laat. Niemand nam op, drie kwartier in de wacht.",
+    "Top!",
+    "Vriendelijk geholpen en binnen een dag in huis.",
+    "We voelden ons er meteen thuis, één grote familie. De kinderen wilden niet weg.",
+    "saai boek",
+    "Na twee keer wassen kapot :( geld terug? Vergeet het maar. " * 8,
+    "Ik ben al twintig jaar klant en word behandeld als een nummer.",
+]
+UNICODE = st.text(max_size=80) | st.text(st.sampled_from("a é&;#x<br>\n.!?\u0301\u200d😀\ud800\u0000ﷺ"), max_size=60)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_ten_thousand_random_texts_raise_nothing_and_offsets_slice_the_original(predictor: Predictor) -> None:
+    seen = 0
+
+    @settings(max_examples=400, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(st.lists(UNICODE, min_size=25, max_size=25))
+    def read(texts: list[str]) -> None:
+        nonlocal seen
+        for text, result in zip(texts, predictor.predict(texts), strict=True):
+            seen += 1
+            check_offsets(text, result)
+
+    read()
+    assert seen >= 10_000
+
+
+def check_offsets(text: str, result: Result) -> None:
+    assert result.status in ("ok", "error")
+    end = 0
+    for span in result.sentences:
+        assert end <= span.start < span.end <= len(text)
+        end = span.end
+    assert all(span in result.sentences for label in result.labels for span in label.evidence)
+    assert all(label.evidence for label in result.labels)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.randoms(use_true_random=False), st.integers(1, 40))
+def test_a_review_scores_the_same_bits_alone_and_in_any_batch(predictor: Predictor, dice: random.Random, size: int) -> None:
+    alone = {text: predictor.predict([text])[0] for text in REVIEWS}
+    batch = [dice.choice(REVIEWS) for _ in range(size)]
+    assert predictor.predict(batch) == [alone[text] for text in batch]
+
+
+def test_scores_of_sentences_do_not_depend_on_the_batch(predictor: Predictor) -> None:
+    windows = [w for text in REVIEWS for w in predictor.encoder.encode([[text]])[0]]
+    together = predictor.network.run(windows)
+    for window, found in zip(windows, together, strict=True):
+        assert (predictor.network.run([window])[0] == found).all()
+
+
+def test_a_long_review_is_read_whole_in_windows(predictor: Predictor) -> None:
+    text = "De bezorger was erg vriendelijk en alles klopte. " * 120
+    [result] = predictor.predict([text])
+    assert result.windows > 3
+    assert len(result.sentences) == 120
+    assert result.sentences[-1].end == len(text.rstrip())
+
+
+def test_an_endless_sentence_is_flagged_not_cut(predictor: Predictor) -> None:
+    [result] = predictor.predict(["en toen wachtte ik weer en " * 200])
+    assert "split_long_sentence" in result.warnings
+    assert result.tokens > 1000
+
+
+def test_an_empty_review_is_an_error_in_its_place(predictor: Predictor) -> None:
+    first, second = predictor.predict([" \n", "Prima geholpen"])
+    assert (first.status, first.error_type, first.warnings) == ("error", "empty_text", ["empty"])
+    assert second.status == "ok"
+
+
+def test_other_languages_are_flagged_and_still_scored(predictor: Predictor) -> None:
+    [english] = predictor.predict(["The delivery was three weeks late and nobody picked up the phone when I called."])
+    assert english.warnings == ["not_dutch"]
+    assert english.status == "ok"
+    [dutch] = predictor.predict(["De levering was drie weken te laat en niemand nam de telefoon op."])
+    assert dutch.warnings == []
+
+
+def test_streaming_gives_what_predicting_gives(predictor: Predictor) -> None:
+    texts = REVIEWS * 100
+    assert list(predictor.stream(iter(texts))) == predictor.predict(texts)
+
+
+def test_entities_and_accents_keep_their_place_in_the_original(predictor: Predictor) -> None:
+    text = "  Caf&eacute; was dicht.<br>Niemand  nam op!"
+    [result] = predictor.predict([text])
+    assert [text[span.start : span.end] for span in result.sentences] == ["Caf&eacute; was dicht.", "Niemand  nam op!"]

@@ -1,0 +1,88 @@
+"""The docs cannot lag behind: every command in them is run, or held against what it names."""
+
+import json
+import os
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+BIN = Path(sys.executable).parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "training" / "README.md"]
+BLOCKS = [
+    (page.relative_to(ROOT).as_posix(), language, text)
+    for page in PAGES
+    for language, text in re.findall(r"```(sh|python)\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+]
+COMMANDS = [
+    (page, command)
+    for page, language, text in BLOCKS
+    if language == "sh"
+    for command in re.sub(r"#.*", "", text).replace("\\\n", " ").strip().split("\n\n")
+    for command in ([command] if "'{" in command else command.splitlines())
+]
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[int]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen([str(BIN / "snaar"), "serve", "--port", str(port)], stderr=subprocess.DEVNULL)
+    for _ in range(300):
+        time.sleep(0.1)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+    yield port
+    process.terminate()
+    process.wait(20)
+
+
+def run(command: str, port: int) -> str:
+    command = command.replace(".venv/bin/", f"{BIN}/").replace(":8080", f":{port}")
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=120, env={**os.environ, "COLUMNS": "120"}
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(("page", "command"), COMMANDS, ids=[command[:60] for _, command in COMMANDS])
+def test_a_command_in_the_docs_works(served: int, page: str, command: str) -> None:
+    words = shlex.split(command)
+    if words[0] == "make":
+        assert f"\n{words[1]}:" in (ROOT / "Makefile").read_text()
+    elif words[1:3] == ["-m", "training"]:
+        shown = run(f"{words[0]} -m training {words[3]} --help", served)
+        assert [word for word in words[4:] if word.startswith("-") and word not in shown] == []
+    elif words[1] == "install":
+        [extra] = re.findall(r"\[(.*)\]", words[-1])
+        assert f"\n{extra} = [" in (ROOT / "pyproject.toml").read_text()
+    elif words[0] == "curl":
+        assert "results" in json.loads(run(command, served))
+    elif "--bundle" in words or words[1] == "serve":
+        assert words[1] in run(f"{words[0]} --help", served)
+    else:
+        assert run(command, served)
+
+
+@pytest.mark.parametrize("code", [text for _, language, text in BLOCKS if language == "python"])
+def test_python_in_the_docs_works(code: str) -> None:
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True, timeout=120)
+
+
+def test_the_answer_in_the_readme_is_the_answer(served: int) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    [command] = [command for page, command in COMMANDS if page == "README.md" and command.startswith("curl")]
+    [shown] = re.findall(r"```json\n(.*?)```", text, re.S)
+    answered, wanted = json.loads(run(command, served)), json.loads(shown)
+    assert answered["model"]["version"] == wanted["model"]["version"]
+    assert answered["results"] == wanted["results"]

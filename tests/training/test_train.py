@@ -1,0 +1,94 @@
+"""Any encoder can be the base: it trains, exports, and the runtime gives what transformers' own pipeline gives."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from transformers import pipeline
+
+import training.retrain
+from model.infer import Network
+from model.predictor import Predictor
+from model.taxonomy import Taxonomy
+from training.dataset import read
+from training.export import GateError, Parity
+from training.network import export_network
+from training.quantise import quantise
+from training.train import encoder_of, train
+
+DEFAULT: dict[str, Any] = tomllib.loads((training.retrain.HERE / "configs" / "train.toml").read_text())
+CONFIG: dict[str, Any] = {
+    **DEFAULT,
+    **DEFAULT["rounds"][0],
+    "epochs": 2,
+    "window": 40,
+    "learning_rate": 1e-3,
+}
+SENTENCES = [
+    "Bestelling kwam te laat.",
+    "We voelden ons er thuis.",
+    "lekker brood",
+    "Mijn gegevens liggen op straat, niemand belt terug.",
+]
+
+
+@pytest.fixture(scope="module")
+def trained(base: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    train(read([data], Taxonomy.load()), base, CONFIG, folder)
+    return folder
+
+
+def test_the_runtime_gives_what_the_transformers_pipeline_gives(trained: Path, tmp_path: Path) -> None:
+    export_network(trained, tmp_path / "model.onnx")
+    network, encoder = Network.load(tmp_path / "model.onnx", threads=1), encoder_of(trained, 40)
+    classify = pipeline("text-classification", model=str(trained), top_k=None, function_to_apply="sigmoid", device="cpu")
+    for sentence in SENTENCES:
+        theirs = {found["label"]: found["score"] for found in classify([sentence])[0]}
+        logits = network.run(encoder.encode([[sentence]])[0])[0][0]
+        ours = dict(zip(Taxonomy.load().output_names, 1 / (1 + np.exp(-logits)), strict=True))
+        assert theirs == pytest.approx(ours, abs=1e-4)
+
+
+def test_int8_is_close_to_float_and_does_not_depend_on_the_batch(trained: Path, tmp_path: Path) -> None:
+    export_network(trained, tmp_path / "float.onnx")
+    assert quantise(tmp_path / "float.onnx", tmp_path / "int8.onnx", smallest=100) >= 8
+    exact, whole = (Network.load(tmp_path / name, threads=1) for name in ("float.onnx", "int8.onnx"))
+    encoder = encoder_of(trained, 40)
+    windows = [w for windows in encoder.encode([[s] for s in SENTENCES] + [SENTENCES] + [SENTENCES[:1]] * 3) for w in windows]
+    together = whole.run(windows)
+    for window, found, true in zip(windows, together, exact.run(windows), strict=True):
+        assert np.abs(found - true).max() < 0.2
+        assert (whole.run([window])[0] == found).all()
+
+
+def test_a_retrained_bundle_is_served(base: Path, data: Path, tmp_path: Path) -> None:
+    config = tmp_path / "tiny.toml"
+    text = (training.retrain.HERE / "configs" / "train.toml").read_text()
+    config.write_text(
+        text.replace("window = 256", "window = 40")
+        .replace("epochs = 8", "epochs = 1")
+        .replace("epochs = 2", "epochs = 1")
+        .replace("hold_out = 0.1", "hold_out = 0.5")
+    )
+    canaries = tmp_path / "none.jsonl"
+    canaries.write_text("")
+    output = tmp_path / "bundle"
+    training.retrain.main(
+        ["--data", str(data), "--validate", "--base", str(base), "--config", str(config), "--canaries", str(canaries)]
+        + ["--work", str(tmp_path / "work"), "-o", str(output)]
+    )
+    predictor = Predictor.load(output)
+    predictor.bundle.verify()
+    assert [result.status for result in predictor.predict(SENTENCES)] == ["ok"] * len(SENTENCES)
+    assert "Figures" in (output / "README.md").read_text()
+
+
+def test_the_parity_gate_refuses_a_network_that_changed() -> None:
+    Parity(largest_difference=0.1, flips=0.004, f1_loss=0.004).check()
+    with pytest.raises(GateError, match="labels flip"):
+        Parity(largest_difference=0.1, flips=0.02, f1_loss=0.0).check()
+    with pytest.raises(GateError, match="micro-F1 loses"):
+        Parity(largest_difference=0.1, flips=0.0, f1_loss=0.01).check()

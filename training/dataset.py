@@ -1,0 +1,161 @@
+"""Labelled reviews: read, check and split them."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from model.taxonomy import Taxonomy
+
+
+class DataError(Exception):
+    """Labelled data that cannot be used; the message names file and line, never the text."""
+
+
+@dataclass(frozen=True)
+class LabelledReview:
+    """A review cut into sentences, with the codebook's codes of each sentence."""
+
+    place: str
+    sentences: tuple[str, ...]
+    codes: tuple[frozenset[str], ...]
+    sector: str
+    source: str
+    register: str
+    rating: float | None
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.sentences)
+
+
+def read(paths: Iterable[Path], taxonomy: Taxonomy) -> list[LabelledReview]:
+    """Labelled reviews of `.rev` and `.jsonl` files; a folder stands for the files in it. Raises DataError."""
+    reviews: list[LabelledReview] = []
+    for path in paths:
+        files = sorted([*path.glob("*.rev"), *path.glob("*.jsonl")]) if path.is_dir() else [path]
+        if not files:
+            raise DataError(f"{path}: no .rev or .jsonl files in this folder")
+        for file in files:
+            readers = {".rev": _read_rev, ".jsonl": _read_jsonl}
+            if file.suffix not in readers:
+                raise DataError(f"{file}: labelled reviews are .rev or .jsonl files")
+            try:
+                text = file.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise DataError(f"{file}: cannot be read as UTF-8: {type(error).__name__}") from error
+            found = list(readers[file.suffix](file, text, taxonomy))
+            if not found:
+                raise DataError(f"{file}: holds no reviews")
+            reviews += found
+    return reviews
+
+
+def _read_rev(path: Path, text: str, taxonomy: Taxonomy) -> Iterator[LabelledReview]:
+    header: list[str] = []
+    begun = 0
+    lines: list[tuple[str, frozenset[str]]] = []
+    for number, line in enumerate([*text.split("\n"), ""], 1):
+        where = f"{path}:{number}"
+        if line.startswith("## "):
+            header = [field.strip() for field in line[3:].split("|")]
+            begun = number
+            if len(header) != 3 or not re.fullmatch(r"[1-5]|-", header[1]):
+                raise DataError(f"{where}: a header is `## sector | rating 1-5 or - | register`")
+        elif line.strip():
+            sentence, tab, codes = line.partition("\t")
+            if not header:
+                raise DataError(f"{where}: a sentence before its `## sector | rating | register` line")
+            if not tab or not sentence.strip():
+                raise DataError(f"{where}: a sentence line is `sentence<TAB>codes`")
+            lines.append((sentence.strip(), _codes(codes.split(), where, taxonomy)))
+        elif header:
+            if not lines:
+                raise DataError(f"{path}:{begun}: a review without sentences")
+            sector, rating, register = header
+            stars = None if rating == "-" else float(rating)
+            sentences, coded = zip(*lines, strict=True)
+            yield LabelledReview(f"{path}:{begun}", sentences, coded, sector, path.stem.partition("-")[0], register, stars)
+            header, lines = [], []
+
+
+def _read_jsonl(path: Path, text: str, taxonomy: Taxonomy) -> Iterator[LabelledReview]:
+    for number, line in enumerate(text.split("\n"), 1):
+        where = f"{path}:{number}"
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+            sentences, labels = record["sentences"], record["labels"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{where}: a line is a JSON object with `sentences` and `labels`") from error
+        if not sentences or len(sentences) != len(labels):
+            raise DataError(f"{where}: `sentences` and `labels` must be equally long and not empty")
+        codes = tuple(_codes(codes, where, taxonomy) for codes in labels)
+        rating = record.get("rating")
+        stars = float(rating) if isinstance(rating, (int, float)) and 0 < rating <= 5 else None
+        yield LabelledReview(where, tuple(sentences), codes, record.get("sector", ""), record.get("source", path.stem), "", stars)
+
+
+def _codes(codes: list[str], where: str, taxonomy: Taxonomy) -> frozenset[str]:
+    known = taxonomy.index_of_code
+    for code in codes:
+        if code not in known and code != taxonomy.neutral_code:
+            raise DataError(f"{where}: unknown label code `{code}`; known are {' '.join([*known, taxonomy.neutral_code])}")
+    return frozenset(codes) - {taxonomy.neutral_code}
+
+
+def targets(codes: Iterable[frozenset[str]], taxonomy: Taxonomy) -> np.ndarray:
+    """Codes of sentences → (sentences, outputs) float32 of zeros and ones."""
+    rows = list(codes)
+    matrix = np.zeros((len(rows), len(taxonomy.outputs)), dtype=np.float32)
+    for row, present in enumerate(rows):
+        matrix[row, [taxonomy.index_of_code[code] for code in present]] = 1
+    return matrix
+
+
+def hold_out(reviews: list[LabelledReview], share: float, *, seed: int) -> tuple[list[LabelledReview], list[LabelledReview]]:
+    """Split off about `share` of the reviews; near duplicates stay on one side.
+
+    Near duplicates are reviews that share a sentence of five words or more, or whose character 4-gram TF-IDF vectors
+    have a cosine of 0.6 or more (contrast pairs are such). Groups are dealt at random until the share is reached.
+    """
+    group = _near_duplicates([review.sentences for review in reviews])
+    order = np.random.default_rng(seed).permutation(group.max() + 1)
+    sizes = np.bincount(group)
+    if len(order) < 2:
+        raise DataError(f"{len(reviews)} reviews that are all alike cannot be split; bring more and different ones")
+    chosen = order[np.cumsum(sizes[order]) <= max(share * len(reviews), sizes[order[0]])]
+    outside = np.isin(group, chosen)
+    return (
+        [review for review, out in zip(reviews, outside, strict=True) if not out],
+        [review for review, out in zip(reviews, outside, strict=True) if out],
+    )
+
+
+def _near_duplicates(reviews: list[tuple[str, ...]]) -> np.ndarray:
+    """A group number for each review."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    edges: list[tuple[int, int]] = []
+    first_with: dict[str, int] = {}
+    for number, sentences in enumerate(reviews):
+        for sentence in sentences:
+            words = re.findall(r"\w+", sentence.lower())
+            if len(words) >= 5:
+                edges.append((number, first_with.setdefault(" ".join(words), number)))
+    limits = {"min_df": 2, "max_df": len(reviews) // 50} if len(reviews) > 500 else {}
+    grams = TfidfVectorizer(analyzer="char_wb", ngram_range=(4, 4), dtype=np.float32, **limits)
+    vectors = grams.fit_transform(" ".join(sentences) for sentences in reviews)
+    for start in range(0, len(reviews), 1000):
+        near = (vectors[start : start + 1000] @ vectors.T).tocoo()
+        close = near.data >= 0.6
+        edges += zip(near.row[close] + start, near.col[close], strict=True)
+    rows, columns = np.array(edges or [(0, 0)]).T
+    graph = coo_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(reviews), len(reviews)))
+    return np.asarray(connected_components(graph, directed=False)[1])

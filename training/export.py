@@ -1,0 +1,140 @@
+"""A trained folder → a bundle: ONNX, int8, calibration, thresholds, manifest; behind a parity gate."""
+
+import json
+import shutil
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from transformers import AutoTokenizer
+
+from model.bundle import CARD, FORMAT, NETWORK, TAXONOMY, TOKENIZER, Bundle, Canary, Manifest, Marks, file_sha256, write_manifest
+from model.infer import Network
+from model.predictor import POLICY, Predictor
+from model.taxonomy import DEFAULT_PATH, Taxonomy
+from training.calibrate import Evidence, fit
+from training.evaluate import TestSet
+from training.network import export_network
+from training.quantise import quantise
+from training.readings import review_labels, review_logits
+
+MAX_FLIPS = 0.005
+MAX_F1_LOSS = 0.005
+
+
+class GateError(Exception):
+    """A candidate that is refused; the message says which figure is over which budget."""
+
+
+@dataclass(frozen=True)
+class Parity:
+    """int8 against float32 on the same reviews: largest probability difference, share of label decisions that flip, loss of micro-F1."""
+
+    largest_difference: float
+    flips: float
+    f1_loss: float
+
+    def check(self) -> None:
+        if self.flips > MAX_FLIPS or self.f1_loss > MAX_F1_LOSS:
+            raise GateError(
+                f"int8 differs from float32: {self.flips:.2%} of the labels flip (at most {MAX_FLIPS:.1%}), micro-F1 loses {self.f1_loss:.4f} (at most {MAX_F1_LOSS})"
+            )
+
+
+def export(
+    trained: Path,
+    sets: list[TestSet],
+    output: Path,
+    *,
+    name: str,
+    version: str,
+    base: str,
+    window: int,
+    data: dict[str, str],
+    training: dict[str, Any],
+    canaries: list[Canary],
+) -> Parity:
+    """Write the bundle to `output`, whole or not at all; raises GateError where int8 is not the same model."""
+    taxonomy = Taxonomy.load()
+    with TemporaryDirectory(dir=output.parent) as made:
+        folder = Path(made) / "bundle"
+        folder.mkdir()
+        export_network(trained, Path(made) / "float32.onnx")
+        quantise(Path(made) / "float32.onnx", folder / NETWORK)
+        shutil.copy(trained / TOKENIZER, folder / TOKENIZER)
+        shutil.copy(DEFAULT_PATH, folder / TAXONOMY)
+        (folder / CARD).write_text("", encoding="utf-8")
+        tokenizer = AutoTokenizer.from_pretrained(trained)
+        start, end = tokenizer.cls_token or tokenizer.bos_token, tokenizer.sep_token or tokenizer.eos_token
+        ones = [1.0] * len(taxonomy.outputs)
+        manifest = Manifest(
+            format=FORMAT,
+            name=name,
+            version=version,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            taxonomy_version=taxonomy.version,
+            base=base,
+            window=window,
+            marks=Marks(start, end, tokenizer.pad_token),
+            slopes=ones,
+            intercepts=[0.0 for _ in ones],
+            thresholds={POLICY: [0.5 for _ in ones]},
+            canaries=canaries,
+            data=data,
+            training=training,
+            files={},
+        )
+        write_manifest(folder, manifest)
+        quantised = Predictor.load(folder)
+        exact = replace(quantised, network=Network.load(Path(made) / "float32.onnx"))
+        logits = np.concatenate([review_logits(quantised, s.reviews) for s in sets])
+        exact_logits = np.concatenate([review_logits(exact, s.reviews) for s in sets])
+        labels = np.concatenate([review_labels(s.reviews, taxonomy) for s in sets])
+        real = np.concatenate([np.full(len(s.reviews), s.real) for s in sets])
+        calibration = fit(Evidence(logits, labels, real), taxonomy)
+        thresholds = calibration.thresholds[POLICY]
+        scores, exact_scores = calibration.scores(logits), calibration.scores(exact_logits)
+        present, exact_present = scores >= thresholds, exact_scores >= thresholds
+        parity = Parity(
+            float(np.abs(scores - exact_scores).max()),
+            float((present != exact_present).mean()),
+            _micro_f1(exact_present, labels) - _micro_f1(present, labels),
+        )
+        parity.check()
+        write_manifest(
+            folder,
+            replace(
+                manifest,
+                slopes=_rounded(calibration.slopes),
+                intercepts=_rounded(calibration.intercepts),
+                thresholds={policy: _rounded(values) for policy, values in calibration.thresholds.items()},
+                training={**training, "parity": vars(parity)},
+                files={path.name: file_sha256(path) for path in sorted(folder.iterdir()) if path.name != "manifest.json"},
+            ),
+        )
+        if output.exists():
+            shutil.rmtree(output)
+        shutil.move(folder, output)
+    return parity
+
+
+def rewrite_card(folder: Path, text: str) -> None:
+    """Put a model card into a bundle and its checksum into the manifest."""
+    (folder / CARD).write_text(text, encoding="utf-8")
+    manifest = Bundle.open(folder).manifest
+    write_manifest(folder, replace(manifest, files={**manifest.files, CARD: file_sha256(folder / CARD)}))
+
+
+def _rounded(values: np.ndarray) -> list[float]:
+    return [round(float(value), 5) for value in values]
+
+
+def _micro_f1(present: np.ndarray, labels: np.ndarray) -> float:
+    return float(2 * (present * labels).sum() / max(present.sum() + labels.sum(), 1))
+
+
+def read_canaries(path: Path) -> list[Canary]:
+    return [Canary(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]

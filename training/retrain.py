@@ -1,0 +1,89 @@
+"""Stage `retrain`: labelled reviews → a calibrated, evaluated bundle, in one command."""
+
+import argparse
+import json
+import shutil
+import tomllib
+from pathlib import Path
+
+from model.bundle import file_sha256
+from model.predictor import Predictor
+from model.taxonomy import Taxonomy
+from training.card import card
+from training.dataset import hold_out, read
+from training.evaluate import TestSet, agreement, evaluate, markdown
+from training.export import export, read_canaries, rewrite_card
+from training.files import write_atomically
+from training.train import train
+
+HERE = Path(__file__).parent
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser("training retrain", description="From labelled reviews to a served bundle.")
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="labelled reviews: files or folders")
+    parser.add_argument(
+        "--train-only", type=Path, nargs="*", default=[], help="more labelled reviews, never held out for figures"
+    )
+    parser.add_argument(
+        "--validate", type=Path, nargs="*", default=[], help="more reviews for thresholds and figures, never trained on"
+    )
+    parser.add_argument("--base", required=True, help="folder or hub id of an encoder")
+    parser.add_argument("--config", type=Path, default=HERE / "configs" / "train.toml")
+    parser.add_argument("--canaries", type=Path, default=HERE / "configs" / "canaries.jsonl")
+    parser.add_argument("--name", default="snaar-nl")
+    parser.add_argument("--version", default="0.1.0")
+    parser.add_argument("--work", type=Path, default=Path("runs/retrain"), help="where the trained model and the figures go")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder of the new bundle")
+    options = parser.parse_args(arguments)
+
+    taxonomy = Taxonomy.load()
+    config = tomllib.loads(options.config.read_text(encoding="utf-8"))
+    reviews = read(options.data, taxonomy)
+    kept, held = hold_out(reviews, config["hold_out"], seed=config["split_seed"])
+    kept += read(options.train_only, taxonomy)
+    sets = [TestSet(f"held-out {config['hold_out']:.0%} of the training data", held, real=not options.validate)]
+    sets += [TestSet(f"real reviews ({path.name})", read([path], taxonomy), real=True) for path in options.validate]
+    print(f"{len(kept)} reviews to train on, {sum(len(s.reviews) for s in sets)} to calibrate and measure on")
+
+    trained = options.work / "trained"
+    finished = options.work / "trained.json"
+    task = {"config": config, "base": str(options.base), "data": _hashes([*options.data, *options.train_only])}
+    if finished.exists() and json.loads(finished.read_text(encoding="utf-8")) == task:
+        print(f"{trained}: this very training was finished before; going on from there")
+    else:
+        base: Path | str = options.base
+        for number, changes in enumerate(config["rounds"], 1):
+            folder = options.work / f"round-{number}"
+            train(kept, base, {**config, **changes}, folder)
+            base = folder
+        shutil.rmtree(trained, ignore_errors=True)
+        Path(base).rename(trained)
+        with write_atomically(finished) as temporary:
+            temporary.write_text(json.dumps(task), encoding="utf-8")
+
+    parity = export(
+        trained, sets, options.output,
+        name=options.name, version=options.version, base=str(options.base), window=config["window"],
+        data=_hashes([*options.data, *options.train_only, *options.validate]), training={"config": config, "reviews": len(kept)},
+        canaries=read_canaries(options.canaries),
+    )  # fmt: skip
+    print(f"int8 against float32: {parity}")
+    predictor = Predictor.load(options.output)
+    report = evaluate(predictor, sets, kept)
+    ceilings = {path.name: agreement(path, taxonomy) for path in options.validate}
+    for path, text in (
+        ("figures.json", json.dumps({"sets": report, "annotators": ceilings}, indent=1)),
+        ("figures.md", markdown(report)),
+    ):
+        with write_atomically(options.work / path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    rewrite_card(options.output, card(predictor.bundle.manifest, report, ceilings, kept))
+    print(markdown(report))
+    for failed in Predictor.load(options.output).failed_canaries():
+        print(failed)
+
+
+def _hashes(paths: list[Path]) -> dict[str, str]:
+    files = [file for path in paths for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
+    return {file.name: file_sha256(file) for file in files if file.suffix in (".rev", ".jsonl")}
