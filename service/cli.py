@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 
 from model.bundle import DEFAULT_BUNDLE
@@ -111,9 +112,13 @@ def main() -> None:
     """Entry point: an error is one clear line on standard error and exit status 2."""
     try:
         app()
-    except (ModelError, ValueError) as error:
-        print(
-            f"snaar: {error}" if isinstance(error, ModelError) else f"snaar: a setting is wrong: {type(error).__name__}",
-            file=sys.stderr,
-        )
-        sys.exit(2)
+    except ModelError as error:
+        _fail(str(error))
+    except ValidationError as error:
+        found = error.errors()[0]
+        _fail(f"setting SNAAR_{str(found['loc'][0]).upper()}: {found['msg']}")
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"snaar: {message}", file=sys.stderr)
+    sys.exit(2)

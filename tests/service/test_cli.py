@@ -61,7 +61,14 @@ def test_check_refuses_a_changed_bundle(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["classify"], ["classify", "x", "--bundle", "/nowhere"], ["onzin"], ["labels", "--lang", "fr"]]
+    "arguments",
+    [
+        ["classify"],
+        ["classify", "x", "--bundle", "/nowhere"],
+        ["onzin"],
+        ["serve", "--port", "99999"],
+        ["labels", "--lang", "fr"],
+    ],
 )
 def test_bad_input_is_one_clear_message_and_exit_2(arguments: list[str]) -> None:
     done = snaar(*arguments)
