@@ -12,7 +12,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from model.bundle import DEFAULT_BUNDLE
+from model.bundle import DEFAULT_BUNDLE, Bundle
 from model.errors import ModelError
 from model.predictor import AT_ONCE, Predictor
 from model.score import Result
@@ -48,7 +48,7 @@ def serve(
 
     given = {"host": host, "port": port, "bundle": bundle}
     settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
-    Predictor.load(settings.bundle).bundle.verify()
+    Bundle.open(settings.bundle).verify()
     uvicorn.run(create_app(settings), host=settings.host, port=settings.port, access_log=False)
 
 
