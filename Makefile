@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 SHARED ?= ../shared
 
-.PHONY: install serve test check model clean
+.PHONY: install serve test check demo model clean
 
 install: $(VENV)/.serving
 
@@ -31,8 +31,15 @@ check: $(VENV)/.developing
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+demo: install
+	mkdir -p runs
+	$(BIN)/snaar score docs/demo/reviews.csv -o runs/demo.csv --excel-nl
+	$(BIN)/snaar report runs/demo.csv -o runs/demo.html --by vestiging
+
 model: $(VENV)/.developing
-	$(BIN)/python -m training retrain --data training/data $(SHARED)/data/real/train.jsonl --train-only training/data/codebook \
+	$(BIN)/python -m training join --labels training/data/pool/labels.jsonl --texts $(SHARED)/data/real/pool.jsonl.xz -o runs/pool.jsonl
+	$(BIN)/python -m training retrain --data training/data $(SHARED)/data/real/train.jsonl \
+		--train-only training/data/codebook training/data/motivators runs/pool.jsonl \
 		--validate $(SHARED)/data/real/valid.jsonl --base training/base -o model/default
 
 clean:

@@ -40,7 +40,8 @@ class Canary:
 @dataclass(frozen=True)
 class Manifest:
     """What a bundle is. Per output, in the taxonomy's order: the probability is sigmoid(slope × logit + intercept)
-    (Platt 1999) and a label is present from its threshold on. `files` maps file names to their sha256."""
+    (Platt 1999) and a label is present from its threshold on. `measured` holds recall and false positive rate per output
+    on reviews the network has not seen. `files` maps file names to their sha256."""
 
     format: int
     name: str
@@ -56,6 +57,7 @@ class Manifest:
     canaries: list[Canary]
     data: dict[str, str]
     training: dict[str, Any]
+    measured: dict[str, dict[str, float]]
     files: dict[str, str]
 
 

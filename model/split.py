@@ -37,6 +37,7 @@ CLOSER = re.compile(r"[\"'”’»)\]*_]+")
 EMOJI = re.compile(r"[\U0001F000-\U0001FAFF☀-➿⬀-⯿️‍]+|[:;=xX]-?[)(DPpOo/|]+|<3|\^\^")
 BULLET = re.compile(r"[•▪●◦‣·✓✔]")
 WORDS_BEFORE_PAUSE = 4
+LONG_WORD = 100  # spaCy takes quadratic time for a run of characters without white space: longer ones go in pieces
 
 
 @dataclass(frozen=True)
@@ -57,12 +58,21 @@ class Splitter:
         pipeline.max_length = 10**9
         return cls(pipeline)
 
+    def tokens(self, text: str) -> Doc:
+        """The tokens of a text; together they hold every character of it."""
+        if not re.search(rf"\S{{{LONG_WORD + 1}}}", text):
+            return self.pipeline.make_doc(text)
+        pieces = re.findall(rf"\s+(?=\S)|\S{{1,{LONG_WORD}}}\s?|\s+$", text)
+        found = [token for piece in pieces for token in self.pipeline.make_doc(piece)]
+        words, spaces = [token.text for token in found], [bool(token.whitespace_) for token in found]
+        return Doc(self.pipeline.vocab, words=words, spaces=spaces)
+
     def split(self, text: str) -> list[tuple[int, int]]:
         """The sentences of a normalised text as (start, end) spans, in order, without surrounding white space.
 
         Together the spans hold every character of the text that is not white space.
         """
-        starts = [0, *_starts(self.pipeline.make_doc(text))]
+        starts = [0, *_starts(self.tokens(text))]
         spans = [_trim(text, start, end) for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]
         return _join_wordless(text, [span for span in spans if span[0] < span[1]])
 

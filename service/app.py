@@ -7,9 +7,10 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from model.predictor import Predictor
+from model.redact import Redactor
 from service import errors
 from service.limit import BodyLimit
-from service.routes import about, classify
+from service.routes import about, classify, page
 from service.settings import Settings
 
 
@@ -22,6 +23,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         predictor = Predictor.load(chosen.bundle, threads=chosen.threads)
         predictor.bundle.verify()
         app.state.predictor = predictor
+        app.state.redactor = Redactor.load()
         yield
 
     app = FastAPI(
@@ -35,4 +37,5 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     errors.install(app)
     app.include_router(classify.router)
     app.include_router(about.router)
+    app.include_router(page.router)
     return app

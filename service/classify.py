@@ -1,6 +1,7 @@
 """What every front door does with reviews: hold them against the limit, and read the rest."""
 
 from model.predictor import Predictor
+from model.redact import Redactor
 from model.score import Result
 
 
@@ -13,3 +14,8 @@ def classify(predictor: Predictor, texts: list[str], *, max_characters: int) -> 
         next(results) if len(text) <= max_characters else Result.failed("too_long", too_long, warnings=[])
         for text in texts
     ]  # fmt: skip
+
+
+def redact(redactor: Redactor, texts: list[str], results: list[Result]) -> list[str | None]:
+    """The texts without personal data; None for a text that could not be read."""
+    return [redactor.redact(text) if found.status == "ok" else None for text, found in zip(texts, results, strict=True)]

@@ -1,4 +1,4 @@
-"""The command line: `snaar serve | classify | labels | check`."""
+"""The command line: `snaar serve | classify | score | report | labels | check`."""
 
 import json
 import sys
@@ -18,6 +18,7 @@ from model.predictor import AT_ONCE, Predictor
 from model.score import Result
 from model.taxonomy import Taxonomy
 from service import show
+from service.batch import command
 from service.classify import classify as classify_texts
 from service.settings import Settings
 
@@ -70,6 +71,10 @@ def classify(
                 print(json.dumps({"id": str(number), **result.to_dict(scores=scores)}, ensure_ascii=False))
             else:
                 show.result(console, text or "", result, predictor.taxonomy)
+
+
+app.command()(command.score)
+app.command()(command.report)
 
 
 @app.command()

@@ -5,11 +5,17 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from model.predictor import Predictor
+from model.redact import Redactor
 from service.settings import Settings
 
 
 def _predictor(request: Request) -> Predictor:
     found: Predictor = request.app.state.predictor
+    return found
+
+
+def _redactor(request: Request) -> Redactor:
+    found: Redactor = request.app.state.redactor
     return found
 
 
@@ -19,4 +25,5 @@ def _settings(request: Request) -> Settings:
 
 
 PredictorHere = Annotated[Predictor, Depends(_predictor)]
+RedactorHere = Annotated[Redactor, Depends(_redactor)]
 SettingsHere = Annotated[Settings, Depends(_settings)]

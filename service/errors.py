@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from model.errors import ModelError
 
-OWN_FIELDS = {"body", "query", "path", "reviews", "id", "text", "options", "scores", "lenses"}
+OWN_FIELDS = {"body", "query", "path", "reviews", "id", "text", "options", "scores", "lenses", "redact"}
 STATUS_TYPES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 

@@ -15,12 +15,14 @@ class ReviewIn(BaseModel):
 
 
 class Options(BaseModel):
-    """`scores` adds the scores of all outputs; `lenses` keeps the labels of these lenses alone."""
+    """`scores` adds the scores of all outputs; `lenses` keeps the labels of these lenses alone; `redact` adds the text with
+    personal data replaced by tags."""
 
     model_config = ConfigDict(extra="forbid")
 
     scores: bool = False
     lenses: list[str] | None = None
+    redact: bool = False
 
 
 class ClassifyRequest(BaseModel):
@@ -75,6 +77,7 @@ class ResultOut(BaseModel):
     tokens: int
     windows: int
     warnings: list[str]
+    redacted_text: str | None = None
     error_type: str | None = None
     error: str | None = None
 

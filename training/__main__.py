@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-STAGES = ("tokens", "adapt", "retrain", "evaluate")
+STAGES = ("tokens", "adapt", "join", "stats", "retrain", "evaluate", "behave", "compare", "agree")
 
 
 def main() -> None:

@@ -4,12 +4,19 @@ from collections import Counter
 from typing import Any
 
 from model.bundle import Manifest
+from training.behave import table
 from training.dataset import LabelledReview
 from training.evaluate import markdown
 from training.measure import Figure
 
 
-def card(manifest: Manifest, report: dict[str, Any], ceilings: dict[str, dict[str, Any]], train: list[LabelledReview]) -> str:
+def card(
+    manifest: Manifest,
+    report: dict[str, Any],
+    ceilings: dict[str, dict[str, Any]],
+    behaviour: list[tuple[str, bool]],
+    train: list[LabelledReview],
+) -> str:
     """The card of a bundle in Markdown."""
     parity = manifest.training["parity"]
     sources = Counter(review.source for review in train)
@@ -43,6 +50,9 @@ def card(manifest: Manifest, report: dict[str, Any], ceilings: dict[str, dict[st
             lines += [f"| {figure} | {Figure(**value)} |" for figure, value in figures.items()]
             lines.append("")
     lines += [
+        "## Behaviour", "",
+        "Pass rates on `training/behaviour.jsonl`, cases written one by one and never trained on, with 95 % Wilson intervals.", "",
+        table(behaviour), "",
         "## Limits", "",
         "- Rare motivators have few real examples; on real reviews their figures rest on a handful of cases.",
         "- Irony, hints and long stories are harder than plain words. Other languages than Dutch are flagged, not understood.",

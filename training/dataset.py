@@ -1,5 +1,7 @@
 """Labelled reviews: read, check and split them."""
 
+import csv
+import io
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -33,21 +35,20 @@ class LabelledReview:
 
 
 def read(paths: Iterable[Path], taxonomy: Taxonomy) -> list[LabelledReview]:
-    """Labelled reviews of `.rev` and `.jsonl` files; a folder stands for the files in it. Raises DataError."""
+    """Labelled reviews of `.rev`, `.jsonl` and `.csv` files; a folder stands for the files in it. Raises DataError."""
     reviews: list[LabelledReview] = []
     for path in paths:
-        files = sorted([*path.glob("*.rev"), *path.glob("*.jsonl")]) if path.is_dir() else [path]
+        files = sorted(file for file in path.iterdir() if file.suffix in READERS) if path.is_dir() else [path]
         if not files:
-            raise DataError(f"{path}: no .rev or .jsonl files in this folder")
+            raise DataError(f"{path}: no {', '.join(READERS)} files in this folder")
         for file in files:
-            readers = {".rev": _read_rev, ".jsonl": _read_jsonl}
-            if file.suffix not in readers:
-                raise DataError(f"{file}: labelled reviews are .rev or .jsonl files")
+            if file.suffix not in READERS:
+                raise DataError(f"{file}: labelled reviews are {', '.join(READERS)} files")
             try:
                 text = file.read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as error:
                 raise DataError(f"{file}: cannot be read as UTF-8: {type(error).__name__}") from error
-            found = list(readers[file.suffix](file, text, taxonomy))
+            found = list(READERS[file.suffix](file, text, taxonomy))
             if not found:
                 raise DataError(f"{file}: holds no reviews")
             reviews += found
@@ -98,6 +99,24 @@ def _read_jsonl(path: Path, text: str, taxonomy: Taxonomy) -> Iterator[LabelledR
         rating = record.get("rating")
         stars = float(rating) if isinstance(rating, (int, float)) and 0 < rating <= 5 else None
         yield LabelledReview(where, tuple(sentences), codes, record.get("sector", ""), record.get("source", path.stem), "", stars)
+
+
+def _read_csv(path: Path, text: str, taxonomy: Taxonomy) -> Iterator[LabelledReview]:
+    """Columns `text` and `labels` (names such as `basics-`, or codes, separated by spaces); a review counts as one sentence."""
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), delimiter=delimiter)
+    if not {"text", "labels"} <= set(rows.fieldnames or []):
+        raise DataError(f"{path}: a CSV of labelled reviews has the columns `text` and `labels`")
+    code_of = dict(zip(taxonomy.output_names, taxonomy.index_of_code, strict=True))
+    for row in rows:
+        where = f"{path}:{rows.line_num}"
+        if not (row["text"] or "").strip():
+            raise DataError(f"{where}: the column `text` is empty")
+        codes = _codes([code_of.get(name, name) for name in (row["labels"] or "").split()], where, taxonomy)
+        yield LabelledReview(where, (row["text"].strip(),), (codes,), "", path.stem, "", None)
+
+
+READERS = {".rev": _read_rev, ".jsonl": _read_jsonl, ".csv": _read_csv}
 
 
 def _codes(codes: list[str], where: str, taxonomy: Taxonomy) -> frozenset[str]:

@@ -15,7 +15,7 @@ import numpy as np
 from model.predictor import POLICY, Predictor
 from model.taxonomy import Taxonomy
 from training.baseline import baseline_logits
-from training.calibrate import Calibration, Evidence, fit
+from training.calibrate import ENOUGH, Calibration, Evidence, fit
 from training.dataset import LabelledReview, read
 from training.files import write_atomically
 from training.measure import Figure, by_output, macro_f1, micro_f1
@@ -88,6 +88,24 @@ def evaluate(predictor: Predictor, sets: list[TestSet], train: list[LabelledRevi
                 rows = by_output(scores, present, labels)
                 report[s.name]["outputs"] = dict(zip(taxonomy.output_names, rows, strict=True))
     return report
+
+
+def measured(report: dict[str, Any], sets: list[TestSet]) -> dict[str, dict[str, float]]:
+    """Recall and false positive rate per output, on real reviews where `ENOUGH` of them have it, else on all sets together."""
+    found = {}
+    for name in report[sets[0].name]["outputs"]:
+        rows = [(report[s.name]["outputs"][name], s) for s in sets]
+        real = [(row, s) for row, s in rows if s.real]
+        chosen = real if sum(row["support"] for row, _ in real) >= ENOUGH else rows
+        support = sum(row["support"] for row, _ in chosen)
+        hits = sum(row["recall"] * row["support"] for row, _ in chosen)
+        alarms = sum(row["found"] for row, _ in chosen) - hits
+        others = sum(len(s.reviews) for _, s in chosen) - support
+        if support:
+            found[name] = {
+                "recall": round(hits / support, 4), "false_positive_rate": round(alarms / max(others, 1), 4), "support": support
+            }  # fmt: skip
+    return found
 
 
 def agreement(path: Path, taxonomy: Taxonomy) -> dict[str, dict[str, float]]:

@@ -85,6 +85,7 @@ def export(
             canaries=canaries,
             data=data,
             training=training,
+            measured={},
             files={},
         )
         write_manifest(folder, manifest)
@@ -121,11 +122,12 @@ def export(
     return parity
 
 
-def rewrite_card(folder: Path, text: str) -> None:
-    """Put a model card into a bundle and its checksum into the manifest."""
+def add_figures(folder: Path, text: str, measured: dict[str, dict[str, float]]) -> None:
+    """Put a model card and what was measured into a bundle, and the card's checksum into the manifest."""
     (folder / CARD).write_text(text, encoding="utf-8")
     manifest = Bundle.open(folder).manifest
-    write_manifest(folder, replace(manifest, files={**manifest.files, CARD: file_sha256(folder / CARD)}))
+    files = {**manifest.files, CARD: file_sha256(folder / CARD)}
+    write_manifest(folder, replace(manifest, measured=measured, files=files))
 
 
 def _rounded(values: np.ndarray) -> list[float]:

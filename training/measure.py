@@ -46,6 +46,7 @@ def by_output(scores: np.ndarray, present: np.ndarray, labels: np.ndarray) -> li
                 "f1": float(_f1(hits, found.sum(), true.sum())),
                 "average_precision": float(average_precision_score(true, scores[:, column])) if true.any() else 0.0,
                 "support": int(true.sum()),
+                "found": int(found.sum()),
                 "calibration_error": calibration_error(scores[:, column], true),
             }
         )

@@ -9,10 +9,11 @@ from pathlib import Path
 from model.bundle import file_sha256
 from model.predictor import Predictor
 from model.taxonomy import Taxonomy
+from training.behave import behave, read_cases
 from training.card import card
-from training.dataset import hold_out, read
-from training.evaluate import TestSet, agreement, evaluate, markdown
-from training.export import export, read_canaries, rewrite_card
+from training.dataset import READERS, hold_out, read
+from training.evaluate import TestSet, agreement, evaluate, markdown, measured
+from training.export import add_figures, export, read_canaries
 from training.files import write_atomically
 from training.train import train
 
@@ -78,7 +79,8 @@ def main(arguments: list[str]) -> None:
     ):
         with write_atomically(options.work / path) as temporary:
             temporary.write_text(text, encoding="utf-8")
-    rewrite_card(options.output, card(predictor.bundle.manifest, report, ceilings, kept))
+    behaviour = behave(predictor, read_cases())
+    add_figures(options.output, card(predictor.bundle.manifest, report, ceilings, behaviour, kept), measured(report, sets))
     print(markdown(report))
     for failed in Predictor.load(options.output).failed_canaries():
         print(failed)
@@ -86,4 +88,4 @@ def main(arguments: list[str]) -> None:
 
 def _hashes(paths: list[Path]) -> dict[str, str]:
     files = [file for path in paths for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
-    return {file.name: file_sha256(file) for file in files if file.suffix in (".rev", ".jsonl")}
+    return {file.name: file_sha256(file) for file in files if file.suffix in READERS}

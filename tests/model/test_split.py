@@ -29,3 +29,10 @@ def test_no_character_is_lost_between_sentences(raw: str) -> None:
     spans = SPLITTER.split(text)
     assert [c for start, end in spans for c in text[start:end] if not c.isspace()] == [c for c in text if not c.isspace()]
     assert all(before[1] <= after[0] for before, after in pairwise(spans))
+
+
+@pytest.mark.parametrize("text", ["gr" + "," * 20_000, "a " * 60 + "x" * 300 + "  b.\n Nog een zin. ", ("lach" * 50 + "! ") * 90])
+def test_a_long_run_without_white_space_is_cut_in_pieces_and_kept_whole(text: str) -> None:
+    """Ten thousand commas in one token would keep spaCy busy for minutes."""
+    assert "".join(token.text_with_ws for token in SPLITTER.tokens(text)) == text
+    assert SPLITTER.split(text)[0][0] == 0

@@ -49,6 +49,20 @@ def test_lenses_narrow_the_labels_and_scores_come_on_request(client: TestClient)
     assert len(result["scores"]) == 38
 
 
+def test_redacted_text_comes_on_request(client: TestClient) -> None:
+    first, second = classify(client, "Mail jan@ziggo.nl, slechte service.", " ", redact=True)["results"]
+    assert (first["redacted_text"], second["redacted_text"]) == ("Mail [EMAIL], slechte service.", None)
+    assert "redacted_text" not in classify(client, "Top!")["results"][0]
+
+
+def test_the_page_holds_all_it_needs(client: TestClient) -> None:
+    page = client.get("/")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "http://" not in page.text.replace("http://www.w3.org", "")
+    assert "https://" not in page.text
+
+
 @pytest.mark.parametrize(
     ("body", "complaint"),
     [

@@ -1,0 +1,77 @@
+"""Reviews a second of the Predictor against other ways to run the same network, interleaved in one run.
+
+    python benchmarks/throughput.py [--reviews 2000] [--rounds 3] [--trained FOLDER]
+
+`--trained` is a transformers folder of the network (`runs/retrain/trained`); without it the peers run the encoder of
+`training/base` with a fresh head: the same shapes, so the same speed.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from onnxruntime.quantization import QuantType, quantize_dynamic  # noqa: E402
+from transformers import AutoTokenizer, pipeline  # noqa: E402
+
+from benchmarks.setting import describe, reviews  # noqa: E402
+from model.infer import Network  # noqa: E402
+from model.predictor import Predictor  # noqa: E402
+from training.network import export_network  # noqa: E402
+from training.train import load_classifier  # noqa: E402
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--reviews", type=int, default=2000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--trained", type=Path)
+    options = parser.parse_args()
+    predictor = Predictor.load()
+    texts = reviews(options.reviews)
+    describe(predictor, texts)
+    with TemporaryDirectory() as made:
+        folder = options.trained or _fresh(predictor, Path(made) / "trained")
+        export_network(folder, Path(made) / "float32.onnx")
+        quantize_dynamic(Path(made) / "float32.onnx", Path(made) / "dynamic.onnx", weight_type=QuantType.QInt8)
+        exact = replace(predictor, network=Network.load(Path(made) / "float32.onnx"))
+        dynamic = replace(predictor, network=Network.load(Path(made) / "dynamic.onnx"))
+        classify = pipeline("text-classification", model=str(folder), top_k=None, device="cpu", dtype=torch.float32)
+        ways: dict[str, Callable[[], Any]] = {
+            "Snaar Predictor (int8 by row)": lambda: list(predictor.stream(texts)),
+            "Predictor, float32 network": lambda: list(exact.stream(texts)),
+            "Predictor, onnxruntime dynamic int8 (not invariant)": lambda: list(dynamic.stream(texts)),
+            "transformers pipeline, torch float32, batch 32": lambda: classify(texts, batch_size=32, truncation=True),
+        }
+        times: dict[str, list[float]] = {name: [] for name in ways}
+        for _ in range(options.rounds):
+            for name, way in ways.items():
+                started = time.perf_counter()
+                way()
+                times[name].append(time.perf_counter() - started)
+    print("| way | reviews/s | Snaar is × as fast (median of rounds, min–max) |\n|---|---|---|")
+    ours = np.array(next(iter(times.values())))
+    for name, taken in times.items():
+        ratios = np.array(taken) / ours
+        print(
+            f"| {name} | {options.reviews / np.median(taken):.0f} | {np.median(ratios):.2f} ({ratios.min():.2f}–{ratios.max():.2f}) |"
+        )
+
+
+def _fresh(predictor: Predictor, folder: Path) -> Path:
+    load_classifier(ROOT / "training" / "base", predictor.taxonomy, dropout=0.0).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(ROOT / "training" / "base").save_pretrained(folder)
+    return folder
+
+
+if __name__ == "__main__":
+    main()
