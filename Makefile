@@ -39,7 +39,7 @@ demo: install
 model: $(VENV)/.developing
 	$(BIN)/python -m training join --labels training/data/pool/labels.jsonl --texts $(SHARED)/data/real/pool.jsonl.xz -o runs/pool.jsonl
 	$(BIN)/python -m training retrain --data training/data $(SHARED)/data/real/train.jsonl \
-		--train-only training/data/codebook training/data/motivators runs/pool.jsonl \
+		--train-only training/data/codebook training/data/codebook training/data/codebook training/data/motivators runs/pool.jsonl \
 		--validate $(SHARED)/data/real/valid.jsonl --base training/base -o model/default
 
 clean:

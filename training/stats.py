@@ -4,6 +4,8 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
+
 from model.taxonomy import Taxonomy
 from training.dataset import read
 from training.readings import review_labels
@@ -23,7 +25,8 @@ def main(arguments: list[str]) -> None:
     print(f"{len(reviews)} reviews, {sum(len(review.sentences) for review in reviews)} sentences\n")
     print(f"| reviews with | all | {' | '.join(name or '-' for name in shown)} |")
     print("|---" * (len(shown) + 2) + "|")
-    rows = {name: labels[:, column] for column, name in enumerate(taxonomy.output_names)} | {"no label": ~labels.any(1)}
+    rows = {name: labels[:, column] for column, name in enumerate(taxonomy.output_names)}
+    rows["no label"] = np.logical_not(labels.any(axis=1))
     for name, has in rows.items():
         counts = Counter(g for g, yes in zip(group, has, strict=True) if yes)
         print(f"| {name} | {has.sum()} | {' | '.join(str(counts[g]) for g in shown)} |")
