@@ -68,8 +68,12 @@ def test_a_command_in_the_docs_works(served: int, page: str, command: str) -> No
         assert f"\n{extra} = [" in (ROOT / "pyproject.toml").read_text()
     elif words[0] == "curl":
         assert "results" in json.loads(run(command, served))
-    elif "--bundle" in words or words[1] == "serve":
-        assert words[1] in run(f"{words[0]} --help", served)
+    elif {"--bundle", "--ray"} & set(words) or words[1] == "serve":
+        shown = run(f"{words[0]} {words[1]} --help", served)
+        assert [word for word in words if word.startswith("--") and word not in shown] == []
+    elif words[1] == "score":
+        run(command, served)
+        assert Path(words[words.index("-o") + 1]).stat().st_size
     else:
         assert run(command, served)
 
