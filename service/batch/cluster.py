@@ -53,7 +53,7 @@ def score_on_ray(
         if table.kind != ".parquet":
             raise TableError(f"{table.path}: --ray reads Parquet; convert it first")
     output.mkdir(parents=True, exist_ok=True)
-    ray.init(address=None if address == "local" else address, num_cpus=workers if address == "local" else None,
+    ray.init(address=None if address == "local" else address, num_cpus=workers + 1 if address == "local" else None,
              include_dashboard=False, log_to_driver=False, ignore_reinit_error=True)  # fmt: skip
     context = DataContext.get_current()
     context.execution_options.preserve_order = True
