@@ -139,7 +139,11 @@ class Redactor:
 
     @classmethod
     def load(cls) -> "Redactor":
-        splitter = Splitter.load()
+        return cls.on(Splitter.load())
+
+    @classmethod
+    def on(cls, splitter: Splitter) -> "Redactor":
+        """With a splitter that is loaded already."""
         return cls(splitter, _matcher(splitter.pipeline))
 
     def redact(self, text: str) -> str:

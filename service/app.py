@@ -23,7 +23,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         predictor = Predictor.load(chosen.bundle, threads=chosen.threads)
         predictor.bundle.verify()
         app.state.predictor = predictor
-        app.state.redactor = Redactor.load()
+        app.state.redactor = Redactor.on(predictor.splitter)
         yield
 
     app = FastAPI(

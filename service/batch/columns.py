@@ -1,7 +1,6 @@
 """Which column holds what: by name, or by what is in it."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 from service.batch.table import EXTRA, UNREADABLE, Row, Table, TableError
 
 TEXT_NAMES = (
-    "review", "reviewtekst", "review text", "review_text", "tekst", "text", "opmerking", "opmerkingen", "toelichting", "klacht",
+    "review", "reviewtekst", "review_text", "tekst", "text", "opmerking", "opmerkingen", "toelichting", "klacht",
     "comment", "comments", "content", "body", "feedback", "antwoord", "bericht", "beoordeling", "omschrijving", "verbatim",
 )  # fmt: skip
 RATING_NAMES = ("rating", "cijfer", "score", "sterren", "stars", "nps", "rapportcijfer", "waardering")
@@ -59,26 +58,19 @@ class Roles:
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[\s_-]+", " ", name.strip().lower()).replace(" ", "_")
+    return re.sub(r"[\s_-]+", "_", name.strip().lower())
 
 
 def _named(names: list[str], known: tuple[str, ...]) -> list[int]:
-    for name in known:
-        if name.replace(" ", "_") in names:
-            return [names.index(name.replace(" ", "_"))]
-    return []
+    return [names.index(name) for name in known if name in names][:1]
 
 
 def _longest(table: Table) -> list[int]:
     """The column whose cells look most like sentences: several words, the longest on average."""
     words = [0] * len(table.columns)
-    for row in _first(table):
+    for row in islice(table.rows(), LOOKED_AT):
         for column, cell in enumerate(row):
             if isinstance(cell, str) and table.columns[column] not in (EXTRA, UNREADABLE):
                 words[column] += max(len(cell.split()) - 1, 0)
     best = max(range(len(words)), key=words.__getitem__, default=0)
     return [best] if words and words[best] else []
-
-
-def _first(table: Table) -> Iterator[Row]:
-    return islice(table.rows(), LOOKED_AT)

@@ -26,7 +26,9 @@ class Journal:
             self.database.execute("PRAGMA journal_mode = WAL")
             self.database.execute("PRAGMA synchronous = NORMAL")
             self.database.execute("CREATE TABLE IF NOT EXISTS task (task TEXT)")
-            self.database.execute("CREATE TABLE IF NOT EXISTS results (text BLOB PRIMARY KEY, result BLOB) WITHOUT ROWID")
+            self.database.execute(
+                "CREATE TABLE IF NOT EXISTS results (text BLOB PRIMARY KEY, readable INTEGER, result BLOB) WITHOUT ROWID"
+            )
             wanted = json.dumps(task, sort_keys=True)
             [known] = self.database.execute("SELECT task FROM task").fetchone() or [None]
         except sqlite3.Error as error:
@@ -61,14 +63,22 @@ class Journal:
 
     def add(self, results: dict[str, dict[str, Any]]) -> None:
         """Keep results, safe from a kill from here on; raises TableError where the disk is full."""
-        rows = [(_key(text), zlib.compress(json.dumps(result).encode(), 1)) for text, result in results.items()]
+        rows = [
+            (_key(text), result["status"] == "ok", zlib.compress(json.dumps(result).encode(), 1))
+            for text, result in results.items()
+        ]
         try:
             with self.database:
-                self.database.executemany("INSERT OR REPLACE INTO results VALUES (?, ?)", rows)
+                self.database.executemany("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", rows)
         except sqlite3.Error as error:
             raise TableError(
                 f"{self.path}: {error}; free some space and give the same command again, it goes on from here"
             ) from error
+
+    def readable(self) -> int:
+        """How many different texts have a result that is no error."""
+        [count] = self.database.execute("SELECT COUNT(*) FROM results WHERE readable").fetchone()
+        return int(count)
 
     def remove(self) -> None:
         """Close and delete; the run is finished."""

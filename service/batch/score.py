@@ -80,33 +80,27 @@ def score_dump(task: Task, predictor: Predictor, progress: Callable[[int, int], 
         bad: Counter[str] = Counter()
         warnings: Counter[str] = Counter()
         bad_rows: list[int] = []
-        different: set[int] = set()
-        redactor = Redactor.load() if task.redact else None
-        names = list(result_columns(predictor, task.scores))
+        redactor = Redactor.on(predictor.splitter) if task.redact else None
+        added = result_columns(predictor, task.scores)
 
         def rows() -> Iterator[Row]:
-            number = 0
-            for chunk, results in _results(task, journal):
-                for row, text, result in zip(chunk, map(task.roles.text_of, chunk), results, strict=True):
-                    number += 1
-                    if result["status"] == "error":
-                        bad[result["error_type"]] += 1
-                        if len(bad_rows) < SHOWN_ROWS:
-                            bad_rows.append(number)
-                    else:
-                        different.add(hash(text))
-                    warnings.update(result["warnings"])
-                    cells = result_cells(text, result, predictor, task.scores)
-                    if redactor is not None:
-                        row = [_redacted(redactor, cell) if n in task.roles.text else cell for n, cell in enumerate(row)]
-                        cells = [_redacted(redactor, cell) for cell in cells]
-                    yield [*(row[column] for column in survey.used), *cells]
+            for number, (row, text, result) in enumerate(_results(task, journal), 1):
+                if result["status"] == "error":
+                    bad[result["error_type"]] += 1
+                    if len(bad_rows) < SHOWN_ROWS:
+                        bad_rows.append(number)
+                warnings.update(result["warnings"])
+                cells = result_cells(text, result, predictor, task.scores)
+                if redactor is not None:
+                    row = [_redacted(redactor, cell) if n in task.roles.text else cell for n, cell in enumerate(row)]
+                    cells = [_redacted(redactor, cell) for cell in cells]
+                yield [*(row[column] for column in survey.used), *cells]
 
-        columns = [*(task.tables[0].columns[column] for column in survey.used), *names]
-        types = [*(survey.types[column] for column in survey.used), *result_columns(predictor, task.scores).values()]
+        columns = [*(task.tables[0].columns[column] for column in survey.used), *added]
+        types = [*(survey.types[column] for column in survey.used), *added.values()]
         write(task.output, columns, types, rows(), task.style)
         summary = Summary(
-            survey.rows, len(different), scored_now, dict(bad), bad_rows, dict(warnings), round(time.monotonic() - started, 1)
+            survey.rows, journal.readable(), scored_now, dict(bad), bad_rows, dict(warnings), round(time.monotonic() - started, 1)
         )
         _write_manifest(task, predictor, inputs, summary)
         journal.remove()
@@ -187,12 +181,14 @@ def _score(task: Task, predictor: Predictor, journal: Journal, progress: Callabl
     return scored
 
 
-def _results(task: Task, journal: Journal) -> Iterator[tuple[list[Row], list[dict[str, Any]]]]:
+def _results(task: Task, journal: Journal) -> Iterator[tuple[Row, Any, dict[str, Any]]]:
+    """Every row with its text and its result."""
     for chunk in _chunks(task.tables):
         texts = [task.roles.text_of(row) for row in chunk]
         refused = [_refusal(text) for text in texts]
         known = journal.get(text for text, error in zip(texts, refused, strict=True) if error is None)
-        yield chunk, [known[text] if error is None else error.to_dict() for text, error in zip(texts, refused, strict=True)]
+        for row, text, error in zip(chunk, texts, refused, strict=True):
+            yield row, text, known[text] if error is None else error.to_dict()
 
 
 def _chunks(tables: list[Table]) -> Iterator[list[Row]]:
