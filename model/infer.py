@@ -14,7 +14,7 @@ import onnxruntime
 from model.encode import Window
 from model.errors import BundleError
 
-TOKENS_A_BATCH = 4096
+TOKENS_A_BATCH = 2048
 
 
 @dataclass(frozen=True)
