@@ -15,7 +15,8 @@ from training.dataset import READERS, hold_out, read
 from training.evaluate import TestSet, agreement, evaluate, markdown, measured
 from training.export import add_figures, export, read_canaries
 from training.files import write_atomically
-from training.train import train
+from training.train import encoder_of, train
+from training.wide import Wide
 
 HERE = Path(__file__).parent
 
@@ -58,6 +59,7 @@ def main(arguments: list[str]) -> None:
             folder = options.work / f"round-{number}"
             train(kept, base, {**config, **changes}, folder)
             base = folder
+        Wide.fit(kept, encoder_of(base, config["window"]), taxonomy).save(Path(base))
         shutil.rmtree(trained, ignore_errors=True)
         Path(base).rename(trained)
         with write_atomically(finished) as temporary:
