@@ -82,6 +82,12 @@ class Wide:
 class WideReader(nn.Module):
     """`input_ids`: (batch, tokens); `starts`: ascending positions in the flattened batch → logits, (starts, outputs)."""
 
+    table: Tensor
+    slots: Tensor
+    pairs: Tensor
+    steps: Tensor
+    bias: Tensor
+
     def __init__(self, wide: Wide) -> None:
         super().__init__()
         self.vocabulary = int(wide.slots.min())  # the row of nothing comes right after the tokens'

@@ -19,11 +19,12 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Alignment, Font
 from openpyxl.utils import get_column_letter
-from openpyxl.utils.escape import escape
 
 from service.batch.table import BROKEN, Row, TableError
 
 FORMULA = re.compile(r"['=+\-@\t\r]")
+HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # what `surrogateescape` cannot write
+NOT_XML = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")  # and what would be read back as such a character
 NUMBER = re.compile(r"[+-]?[0-9][0-9.,]*")
 EXCEL_ROWS, EXCEL_CHARACTERS = 1_048_576, 32_767
 ROWS_A_GROUP = 10_000
@@ -88,7 +89,7 @@ def _csv(path: Path, columns: list[str], types: list[pyarrow.DataType], rows: It
         if isinstance(value, float):
             text = "" if math.isnan(value) else f"{value:.10g}"
             return text.replace(".", ",") if style.excel_nl else text
-        return guard(_as_text(value))
+        return guard(HALF.sub("\ufffd", _as_text(value)))
 
     with _text(path, "utf-8-sig" if style.excel_nl else "utf-8") as file:
         writer = csv.writer(file, delimiter=delimiter)
@@ -125,7 +126,7 @@ def _xlsx(path: Path, columns: list[str], types: list[pyarrow.DataType], rows: I
     def cell(value: Any, font: Font | None = None) -> WriteOnlyCell:
         if isinstance(value, (bool, int, datetime.date)) or (isinstance(value, float) and math.isfinite(value)):
             return WriteOnlyCell(sheet, value.replace(tzinfo=None) if isinstance(value, datetime.datetime) else value)
-        text = escape(str(mended(_as_text(value))))
+        text = NOT_XML.sub(lambda found: f"_x{ord(found[0]):04X}_", mended(_as_text(value)))
         if len(text) > EXCEL_CHARACTERS:
             raise TableError(f"a cell is longer than the {EXCEL_CHARACTERS} characters Excel holds; write CSV, JSONL or Parquet")
         made = WriteOnlyCell(sheet, text)
@@ -184,7 +185,9 @@ def _as_text(value: Any) -> str:
 
 
 def mended(value: Any) -> Any:
-    """Bytes that were no UTF-8 are read as cp1252 where a format holds nothing but text."""
-    if isinstance(value, str) and BROKEN.search(value):
-        return value.encode("utf-8", "surrogateescape").decode("cp1252", "replace")
-    return value
+    """A byte that was no UTF-8 is read as cp1252 where a format holds nothing but text; half a character is shown as `\ufffd`."""
+    return BROKEN.sub(lambda found: _character(ord(found[0])), value) if isinstance(value, str) else value
+
+
+def _character(surrogate: int) -> str:
+    return bytes([surrogate - 0xDC00]).decode("cp1252", "replace") if 0xDC80 <= surrogate <= 0xDCFF else "\ufffd"
