@@ -100,6 +100,16 @@ def test_no_cell_of_a_workbook_is_a_formula(dump: Path, tmp_path: Path) -> None:
     assert (sheet["B4"].value, sheet["B4"].data_type, sheet.freeze_panes) == ("=SOM(A1)", "s", "A2")
 
 
+def test_a_cell_excel_cannot_hold_is_kept_whole_beside_the_workbook(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text(json.dumps({"tekst": "Top!", "log": "é" * 40_000}), encoding="utf-8")
+    done = run("score", tmp_path / "in.jsonl", "-o", tmp_path / "out.xlsx")
+    assert "out.xlsx.long.jsonl" in done.stderr.replace("\n", "")
+    (row,) = read(tmp_path / "out.xlsx")
+    assert len(str(row["log"])) == 32_767
+    assert str(row["log"]).endswith("[ingekort, volledig in out.xlsx.long.jsonl]")
+    assert json.loads((tmp_path / "out.xlsx.long.jsonl").read_text())["text"] == "é" * 40_000
+
+
 def test_personal_data_is_redacted_on_request(dump: Path, tmp_path: Path) -> None:
     score([dump], tmp_path / "out.csv", redact=True)
     text = (tmp_path / "out.csv").read_text(encoding="utf-8", errors="replace")
