@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 import pyarrow
 import pyarrow.parquet
@@ -28,7 +28,7 @@ NOT_XML = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)") 
 NUMBER = re.compile(r"[+-]?[0-9][0-9.,]*")
 EXCEL_ROWS, EXCEL_CHARACTERS = 1_048_576, 32_767
 LONG = ".long.jsonl"  # beside a workbook: the cells that are longer than Excel holds, whole
-ROWS_A_GROUP = 10_000
+ROWS_A_GROUP = 2_000
 WHEN = datetime.datetime(2000, 1, 1)  # in every workbook, so that the same table gives the same bytes
 
 
@@ -78,7 +78,7 @@ def _writer(path: Path) -> Callable[[Path, list[str], list[pyarrow.DataType], It
 
 
 @contextmanager
-def _text(path: Path, encoding: str, mode: str = "w") -> Iterator[TextIO]:
+def _text(path: Path, encoding: str, mode: Literal["w", "a"] = "w") -> Iterator[TextIO]:
     with path.open(mode, encoding=encoding, errors="surrogateescape", newline="") as file:
         yield file
 
