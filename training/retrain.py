@@ -12,9 +12,10 @@ from model.taxonomy import Taxonomy
 from training.behave import behave, read_cases
 from training.card import card
 from training.dataset import READERS, hold_out, read
-from training.evaluate import TestSet, agreement, evaluate, markdown, measured
+from training.evaluate import TestSet, agreement, evaluate, measured, read_annotators, write_report
 from training.export import add_figures, export, read_canaries
 from training.files import write_atomically
+from training.tables import markdown
 from training.train import train
 
 HERE = Path(__file__).parent
@@ -44,7 +45,10 @@ def main(arguments: list[str]) -> None:
     kept, held = hold_out(reviews, config["hold_out"], seed=config["split_seed"])
     kept += read(options.train_only, taxonomy)
     sets = [TestSet(f"held-out {config['hold_out']:.0%} of the training data", held, real=not options.validate)]
-    sets += [TestSet(f"real reviews ({path.name})", read([path], taxonomy), real=True) for path in options.validate]
+    sets += [
+        TestSet(f"real reviews ({path.name})", read([path], taxonomy), real=True, annotators=read_annotators(path, taxonomy))
+        for path in options.validate
+    ]
     print(f"{len(kept)} reviews to train on, {sum(len(s.reviews) for s in sets)} to calibrate and measure on")
 
     trained = options.work / "trained"
@@ -73,12 +77,8 @@ def main(arguments: list[str]) -> None:
     predictor = Predictor.load(options.output)
     report = evaluate(predictor, sets, kept)
     ceilings = {path.name: agreement(path, taxonomy) for path in options.validate}
-    for path, text in (
-        ("figures.json", json.dumps({"sets": report, "annotators": ceilings}, indent=1)),
-        ("figures.md", markdown(report)),
-    ):
-        with write_atomically(options.work / path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+    title = f"{options.name} {options.version}"
+    write_report(report, options.work / "figures.json", taxonomy, title=title, extra={"annotators": ceilings})
     behaviour = behave(predictor, read_cases())
     add_figures(options.output, card(predictor.bundle.manifest, report, ceilings, behaviour, kept), measured(report, sets))
     print(markdown(report))
