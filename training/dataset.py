@@ -11,10 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from model.taxonomy import Taxonomy
-
-
-class DataError(Exception):
-    """Labelled data that cannot be used; the message names file and line, never the text."""
+from training.errors import DataError
 
 
 @dataclass(frozen=True)

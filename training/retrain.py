@@ -5,6 +5,7 @@ import json
 import shutil
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from model.bundle import file_sha256
 from model.predictor import Predictor
@@ -14,7 +15,7 @@ from training.card import card
 from training.dataset import READERS, hold_out, read
 from training.evaluate import TestSet, agreement, evaluate, measured, read_annotators, write_report
 from training.export import add_figures, export, read_canaries
-from training.files import write_atomically
+from training.files import write_json
 from training.tables import markdown
 from training.train import train
 
@@ -54,18 +55,21 @@ def main(arguments: list[str]) -> None:
     trained = options.work / "trained"
     finished = options.work / "trained.json"
     task = {"config": config, "base": str(options.base), "data": _hashes([*options.data, *options.train_only])}
-    if finished.exists() and json.loads(finished.read_text(encoding="utf-8")) == task:
+    if trained.exists() and _holds(finished, task):
         print(f"{trained}: this very training was finished before; going on from there")
     else:
         base: Path | str = options.base
         for number, changes in enumerate(config["rounds"], 1):
-            folder = options.work / f"round-{number}"
-            train(kept, base, {**config, **changes}, folder)
+            folder, done = options.work / f"round-{number}", options.work / f"round-{number}.json"
+            if folder.exists() and _holds(done, task):
+                print(f"{folder}: this very round was finished before; going on from there")
+            else:
+                train(kept, base, {**config, **changes}, folder)
+                write_json(done, task)
             base = folder
         shutil.rmtree(trained, ignore_errors=True)
         Path(base).rename(trained)
-        with write_atomically(finished) as temporary:
-            temporary.write_text(json.dumps(task), encoding="utf-8")
+        write_json(finished, task)
 
     parity = export(
         trained, sets, options.output,
@@ -84,6 +88,10 @@ def main(arguments: list[str]) -> None:
     print(markdown(report))
     for failed in Predictor.load(options.output).failed_canaries():
         print(failed)
+
+
+def _holds(path: Path, task: dict[str, Any]) -> bool:
+    return path.exists() and json.loads(path.read_text(encoding="utf-8")) == task
 
 
 def _hashes(paths: list[Path]) -> dict[str, str]:
