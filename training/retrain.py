@@ -3,6 +3,7 @@
 import argparse
 import json
 import shutil
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from model.predictor import Predictor
 from model.taxonomy import Taxonomy
 from training.behave import behave, read_cases
 from training.card import card
-from training.dataset import READERS, hold_out, read
+from training.dataset import files_of, hold_out, read, without_positive
 from training.evaluate import TestSet, agreement, evaluate, measured, read_annotators, write_report
 from training.export import add_figures, export, read_canaries
 from training.files import write_json
@@ -45,6 +46,8 @@ def main(arguments: list[str]) -> None:
     reviews = read(options.data, taxonomy)
     kept, held = hold_out(reviews, config["hold_out"], seed=config["split_seed"])
     kept += read(options.train_only, taxonomy)
+    if missing := without_positive(kept, taxonomy):
+        print(f"warning: no positive example of {', '.join(missing)} to train on: the model will not find them", file=sys.stderr)
     sets = [TestSet(f"held-out {config['hold_out']:.0%} of the training data", held, real=not options.validate)]
     sets += [
         TestSet(f"real reviews ({path.name})", read([path], taxonomy), real=True, annotators=read_annotators(path, taxonomy))
@@ -95,5 +98,4 @@ def _holds(path: Path, task: dict[str, Any]) -> bool:
 
 
 def _hashes(paths: list[Path]) -> dict[str, str]:
-    files = [file for path in paths for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
-    return {file.name: file_sha256(file) for file in files if file.suffix in READERS}
+    return {file.name: file_sha256(file) for path in paths for file in files_of(path)}
