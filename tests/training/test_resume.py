@@ -1,9 +1,13 @@
 """A training that is killed goes on where it was and ends as if nothing had happened; what fails leaves nothing half-written."""
 
 import json
+import resource
+import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +27,7 @@ CONFIG = {
     "epochs": 4, "window": 40, "batch_tokens": 10, "dropout": 0.2, "augment": 0.5, "average_from": 0.2, "learning_rate": 1e-3,
 }  # fmt: skip
 CHILD = """
-import json, os, resource, signal, sys
+import json, os, signal, sys
 from pathlib import Path
 from model.taxonomy import Taxonomy
 from training import checkpoint
@@ -31,32 +35,44 @@ from training.dataset import read
 from training.errors import BaseError
 from training.train import train
 
-how, base, data, config, output = sys.argv[1:]
-if how == "killed":
-    save = checkpoint.save
-    def save_and_die(*arguments):
-        save(*arguments)
-        os.kill(os.getpid(), signal.SIGKILL)
-    checkpoint.save = save_and_die
-else:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+base, data, config, output = sys.argv[1:]
+save = checkpoint.save
+def save_and_die(*arguments):
+    save(*arguments)
+    os.kill(os.getpid(), signal.SIGKILL)
+checkpoint.save = save_and_die
 train(read([Path(data)], Taxonomy.load()), base, json.loads(config), Path(output))
 """
 
 
-def child(how: str, base: Path, data: Path, output: Path) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-c", CHILD, how, str(base), str(data), json.dumps(CONFIG), str(output)]
-    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120)
+@contextmanager
+def no_file_over(size: int) -> Iterator[None]:
+    """Let the system refuse to write on, as it does when a disk is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.fixture(scope="module")
+def checkpoint(bert: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All that a training leaves that was killed after its first epoch."""
+    folder = tmp_path_factory.mktemp("killed")
+    words = [sys.executable, "-c", CHILD, str(bert), str(data), json.dumps(CONFIG), str(folder / "broken")]
+    assert subprocess.run(words, cwd=ROOT, capture_output=True, timeout=120).returncode == -9
+    [left] = folder.iterdir()
+    assert left.name == "broken.checkpoint.safetensors"
+    return left
 
 
 def test_a_killed_training_goes_on_and_ends_with_the_same_weights(
-    bert: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    bert: Path, data: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     reviews = read([data], Taxonomy.load())
     train(reviews, bert, CONFIG, tmp_path / "whole")
-    assert child("killed", bert, data, tmp_path / "broken").returncode == -9
-    assert not (tmp_path / "broken").exists()
-    assert [path.name for path in tmp_path.glob("broken*")] == ["broken.checkpoint.safetensors"]
+    shutil.copy(checkpoint, tmp_path)
     capsys.readouterr()
     train(reviews, bert, CONFIG, tmp_path / "broken")
     assert "going on after epoch 1" in capsys.readouterr().out
@@ -67,17 +83,17 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_weights(
 
 
 def test_another_task_does_not_go_on_from_a_checkpoint(
-    bert: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    bert: Path, data: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    child("killed", bert, data, tmp_path / "broken")
+    shutil.copy(checkpoint, tmp_path)
     train(read([data], Taxonomy.load()), bert, {**CONFIG, "epochs": 1}, tmp_path / "broken")
     assert "going on" not in capsys.readouterr().out
 
 
 def test_a_full_disk_leaves_nothing_half_written(bert: Path, data: Path, tmp_path: Path) -> None:
-    done = child("full", bert, data, tmp_path / "out")
-    assert done.returncode == 1
-    assert "cannot be written" in done.stderr
+    reviews = read([data], Taxonomy.load())
+    with no_file_over(20_000), pytest.raises(OSError, match="cannot be written"):
+        train(reviews, bert, CONFIG, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
 
