@@ -110,7 +110,7 @@ def _read_jsonl(path: Path, text: str, taxonomy: Taxonomy) -> Iterator[LabelledR
             raise DataError(f"{where}: a line is a JSON object with {wanted}") from error
         if not sentences or len(sentences) != len(labels):
             raise DataError(f"{where}: `sentences` and `labels` must be equally long and not empty")
-        codes = tuple(_codes(codes, where, taxonomy) for codes in labels)
+        codes = tuple(_named(names, where, taxonomy) for names in labels)
         rating = record.get("rating")
         stars = float(rating) if isinstance(rating, (int, float)) and 0 < rating <= 5 else None
         yield LabelledReview(
