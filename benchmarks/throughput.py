@@ -41,7 +41,7 @@ def main() -> None:
     describe(predictor, texts)
     with TemporaryDirectory() as made:
         folder = options.trained or _fresh(predictor, Path(made) / "trained")
-        export_network(folder, Path(made) / "float32.onnx")
+        export_network(folder, Path(made) / "float32.onnx", wide=None)
         quantize_dynamic(Path(made) / "float32.onnx", Path(made) / "dynamic.onnx", weight_type=QuantType.QInt8)
         exact = replace(predictor, network=Network.load(Path(made) / "float32.onnx"))
         dynamic = replace(predictor, network=Network.load(Path(made) / "dynamic.onnx"))

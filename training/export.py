@@ -21,6 +21,7 @@ from training.evaluate import TestSet
 from training.network import export_network
 from training.quantise import quantise
 from training.readings import review_labels, review_logits
+from training.wide import Wide
 
 MAX_FLIPS = 0.005
 MAX_F1_LOSS = 0.005
@@ -59,7 +60,7 @@ def export(
     with TemporaryDirectory(dir=output.parent) as made:
         folder = Path(made) / "bundle"
         folder.mkdir()
-        export_network(trained, Path(made) / "float32.onnx")
+        export_network(trained, Path(made) / "float32.onnx", wide=Wide.load(trained))
         quantise(Path(made) / "float32.onnx", folder / NETWORK)
         shutil.copy(trained / TOKENIZER, folder / TOKENIZER)
         shutil.copy(DEFAULT_PATH, folder / TAXONOMY)

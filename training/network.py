@@ -1,4 +1,4 @@
-"""torch → ONNX: the encoder and its head at the sentence starts as one graph without padding or mask."""
+"""torch → ONNX: the encoder with its head at the sentence starts, and the wide reading beside it, as one graph without padding or mask."""
 
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification
 
 from training.train import read_starts
+from training.wide import SHARE, Wide, WideReader
 
 OPSET = 18
 
@@ -16,20 +17,22 @@ OPSET = 18
 class SentenceReader(nn.Module):
     """`input_ids`: (batch, tokens) without padding; `starts`: positions in the flattened batch → (starts, outputs)."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, wide: Wide | None) -> None:
         super().__init__()
         self.model = model
+        self.wide = None if wide is None else WideReader(wide)
 
     def forward(self, input_ids: Tensor, starts: Tensor) -> Tensor:
         hidden = self.model.base_model(input_ids=input_ids).last_hidden_state
         flat = hidden.reshape(1, -1, hidden.shape[-1])
-        return read_starts(self.model, flat, torch.zeros_like(starts), starts)
+        deep = read_starts(self.model, flat, torch.zeros_like(starts), starts)
+        return deep if self.wide is None else (1 - SHARE) * deep + SHARE * self.wide(input_ids, starts)
 
 
-def export_network(trained: Path, target: Path) -> None:
-    """Write the float32 graph of a trained model folder."""
+def export_network(trained: Path, target: Path, *, wide: Wide | None) -> None:
+    """Write the float32 graph of a trained model folder; without `wide` it is what transformers itself would run."""
     model = AutoModelForSequenceClassification.from_pretrained(trained, attn_implementation="eager", dtype=torch.float32)
-    reader = SentenceReader(model.eval()).eval()
+    reader = SentenceReader(model.eval(), wide).eval()
     example = (torch.randint(10, 100, (3, 24)), torch.tensor([0, 24, 30, 48]))
     batch, tokens, starts = torch.export.Dim("batch"), torch.export.Dim("tokens"), torch.export.Dim("starts")
     with torch.inference_mode():

@@ -29,6 +29,7 @@ def quantise(source: Path, target: Path, *, smallest: int = SMALLEST_WEIGHT) -> 
         elif (
             node.op_type == "Gather"
             and node.input[0] in constants
+            and constants[node.input[0]].data_type == onnx.TensorProto.FLOAT
             and len(constants[node.input[0]].dims) == 2
             and np.prod(constants[node.input[0]].dims) > 10**5
         ):

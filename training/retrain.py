@@ -18,7 +18,8 @@ from training.evaluate import TestSet, agreement, evaluate, measured, read_annot
 from training.export import add_figures, export, read_canaries
 from training.files import write_json
 from training.tables import markdown
-from training.train import train
+from training.train import encoder_of, train
+from training.wide import Wide
 
 HERE = Path(__file__).parent
 
@@ -70,6 +71,7 @@ def main(arguments: list[str]) -> None:
                 train(kept, base, {**config, **changes}, folder)
                 write_json(done, task)
             base = folder
+        Wide.fit(kept, encoder_of(base, config["window"]), taxonomy).save(Path(base))
         shutil.rmtree(trained, ignore_errors=True)
         Path(base).rename(trained)
         write_json(finished, task)

@@ -27,7 +27,7 @@ class Reader:
 
     def __init__(self, bundle: Path, text: list[int], scores: bool, max_characters: int) -> None:
         self.predictor = Predictor.load(bundle, threads=1)
-        self.roles = Roles(text, None, None, None)
+        self.roles = Roles(text, None, None, None, None)
         self.scores = scores
         self.max_characters = max_characters
 

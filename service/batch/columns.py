@@ -15,6 +15,7 @@ RATING_NAMES = ("rating", "cijfer", "score", "sterren", "stars", "nps", "rapport
 DATE_NAMES = ("date", "datum", "created", "created_at", "timestamp", "besteldatum", "reviewdatum")
 ID_NAMES = ("id", "review_id", "nummer", "reference", "referentie")
 LOOKED_AT = 200
+UNREADABLE_LINE = object()  # stands for the text of a line that could not be read
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Roles:
     rating: int | None
     date: int | None
     id: int | None
+    unreadable: int | None
 
     @classmethod
     def find(cls, table: Table, wanted: list[str]) -> "Roles":
@@ -38,7 +40,8 @@ class Roles:
         if not text:
             raise TableError(f"{table.path}: no column looks like review text; name it with --text-column (there are: {shown})")
         rating, date, identity = (_named(names, known) for known in (RATING_NAMES, DATE_NAMES, ID_NAMES))
-        return cls(text, *(found[0] if found and found != text else None for found in (rating, date, identity)))
+        unreadable = [table.columns.index(UNREADABLE)] if UNREADABLE in table.columns else []
+        return cls(text, *(found[0] if found and found != text else None for found in (rating, date, identity, unreadable)))
 
     def describe(self, table: Table) -> str:
         """What was found, in a line."""
@@ -51,6 +54,8 @@ class Roles:
 
     def text_of(self, row: Row) -> Any:
         """The text of a row; several columns are joined with a newline; anything but text stays as it is."""
+        if self.unreadable is not None and row[self.unreadable]:
+            return UNREADABLE_LINE
         cells = [row[column] for column in self.text]
         if len(cells) == 1:
             return cells[0]

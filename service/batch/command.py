@@ -30,7 +30,7 @@ def score(
     from service.batch.columns import Roles
     from service.batch.score import Task, score_dump
     from service.batch.table import tables
-    from service.batch.write import Style, check_output
+    from service.batch.write import LONG, Style, check_output
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     if ray is not None:
@@ -64,6 +64,9 @@ def score(
     console.print(
         f"{summary.rows} rows, {summary.different} different texts ({summary.scored_now} scored now), {summary.seconds} s → {output}"
     )
+    long = output.with_name(output.name + LONG)
+    if output.suffix == ".xlsx" and long.exists():
+        console.print(f"some cells are longer than Excel holds: cut there and marked, whole in {long}")
     if summary.bad:
         told = ", ".join(f"{count} {kind}" for kind, count in sorted(summary.bad.items()))
         first = ", ".join(map(str, summary.bad_rows))

@@ -20,7 +20,7 @@ import pyarrow
 from model.predictor import Predictor
 from model.redact import Redactor
 from model.score import Result
-from service.batch.columns import Roles
+from service.batch.columns import UNREADABLE_LINE, Roles
 from service.batch.journal import Journal
 from service.batch.table import BROKEN, EXTRA, UNREADABLE, Row, Table, file_hash, rows_of
 from service.batch.write import Style, mended, write
@@ -152,6 +152,8 @@ def read_texts(predictor: Predictor, texts: list[Any], max_characters: int) -> l
 
 
 def _refusal(text: Any) -> Result | None:
+    if text is UNREADABLE_LINE:
+        return Result.failed("unreadable", "the line is not a JSON object", warnings=[])
     if text is None:
         return Result.failed("empty_text", "the row holds no text", warnings=["empty"])
     if not isinstance(text, str):

@@ -21,6 +21,7 @@ from typing import Any, TextIO
 import pyarrow
 import pyarrow.parquet
 from openpyxl import load_workbook
+from openpyxl.utils.escape import unescape
 
 from model.errors import ModelError
 
@@ -28,7 +29,7 @@ Row = list[Any]
 EXTRA, UNREADABLE = "_extra", "_unreadable"
 DELIMITERS = ";,\t|"
 SAMPLE_BYTES = 1 << 18
-BROKEN = re.compile("[\udc80-\udcff]")  # bytes that were no text, as Python's surrogateescape keeps them
+BROKEN = re.compile("[\ud800-\udfff]")  # bytes that were no text, as Python's surrogateescape keeps them, or half a character
 KINDS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".parquet", ".xlsx")
 
 csv.field_size_limit(sys.maxsize)
@@ -189,7 +190,8 @@ def _stream(path: Path) -> Iterator[io.BufferedIOBase]:
 def _xlsx(path: Path) -> Iterator[Row]:
     book = load_workbook(path, read_only=True, data_only=True)
     try:
-        yield from (list(row) for row in book.worksheets[0].iter_rows(values_only=True))
+        for row in book.worksheets[0].iter_rows(values_only=True):
+            yield [unescape(cell) if isinstance(cell, str) else cell for cell in row]
     finally:
         book.close()
 
@@ -214,7 +216,7 @@ def _json_columns(lines: list[str]) -> list[str]:
             continue
         if isinstance(record, dict):
             columns.update(dict.fromkeys(record))
-    return [*columns, EXTRA, UNREADABLE]
+    return [*(name for name in columns if name not in (EXTRA, UNREADABLE)), EXTRA, UNREADABLE]
 
 
 def _json_row(line: str, columns: list[str]) -> Row:
@@ -224,5 +226,5 @@ def _json_row(line: str, columns: list[str]) -> Row:
             raise ValueError
     except ValueError:
         return [*[None] * (len(columns) - 1), line.rstrip("\r\n")]
-    extra = {name: value for name, value in record.items() if name not in columns}
+    extra = {name: value for name, value in record.items() if name not in columns[:-2]}
     return [*(record.get(name) for name in columns[:-2]), extra or None, None]

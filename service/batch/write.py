@@ -19,13 +19,15 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Alignment, Font
 from openpyxl.utils import get_column_letter
-from openpyxl.utils.escape import escape
 
 from service.batch.table import BROKEN, Row, TableError
 
 FORMULA = re.compile(r"['=+\-@\t\r]")
+HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # what `surrogateescape` cannot write
+NOT_XML = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")  # and what would be read back as such a character
 NUMBER = re.compile(r"[+-]?[0-9][0-9.,]*")
 EXCEL_ROWS, EXCEL_CHARACTERS = 1_048_576, 32_767
+LONG = ".long.jsonl"  # beside a workbook: the cells that are longer than Excel holds, whole
 ROWS_A_GROUP = 10_000
 WHEN = datetime.datetime(2000, 1, 1)  # in every workbook, so that the same table gives the same bytes
 
@@ -76,8 +78,8 @@ def _writer(path: Path) -> Callable[[Path, list[str], list[pyarrow.DataType], It
 
 
 @contextmanager
-def _text(path: Path, encoding: str) -> Iterator[TextIO]:
-    with path.open("w", encoding=encoding, errors="surrogateescape", newline="") as file:
+def _text(path: Path, encoding: str, mode: str = "w") -> Iterator[TextIO]:
+    with path.open(mode, encoding=encoding, errors="surrogateescape", newline="") as file:
         yield file
 
 
@@ -88,7 +90,7 @@ def _csv(path: Path, columns: list[str], types: list[pyarrow.DataType], rows: It
         if isinstance(value, float):
             text = "" if math.isnan(value) else f"{value:.10g}"
             return text.replace(".", ",") if style.excel_nl else text
-        return guard(_as_text(value))
+        return guard(HALF.sub("\ufffd", _as_text(value)))
 
     with _text(path, "utf-8-sig" if style.excel_nl else "utf-8") as file:
         writer = csv.writer(file, delimiter=delimiter)
@@ -121,25 +123,34 @@ def _xlsx(path: Path, columns: list[str], types: list[pyarrow.DataType], rows: I
     sheet.freeze_panes = "A2"
     sheet.auto_filter.ref = f"A1:{get_column_letter(len(columns))}1"
     wrap, bold = Alignment(wrap_text=True, vertical="top"), Font(bold=True)
+    long = path.with_name(path.name.removeprefix(".").removesuffix(".part") + LONG)
+    long.unlink(missing_ok=True)
+    mark = f" … [ingekort, volledig in {long.name}]"
 
-    def cell(value: Any, font: Font | None = None) -> WriteOnlyCell:
+    def fitting(text: str, number: int, column: str) -> str:
+        """The text as far as Excel holds it; what is longer goes whole into a file of its own."""
+        escaped = NOT_XML.sub(lambda found: f"_x{ord(found[0]):04X}_", text)
+        if len(escaped) <= EXCEL_CHARACTERS:
+            return escaped
+        with _text(long, "utf-8", "a") as file:
+            file.write(json.dumps({"row": number, "column": column, "text": text}, ensure_ascii=False) + "\n")
+        return escaped[: EXCEL_CHARACTERS - len(mark)] + mark
+
+    def cell(value: Any, number: int, column: str, font: Font | None = None) -> WriteOnlyCell:
         if isinstance(value, (bool, int, datetime.date)) or (isinstance(value, float) and math.isfinite(value)):
             return WriteOnlyCell(sheet, value.replace(tzinfo=None) if isinstance(value, datetime.datetime) else value)
-        text = escape(str(mended(_as_text(value))))
-        if len(text) > EXCEL_CHARACTERS:
-            raise TableError(f"a cell is longer than the {EXCEL_CHARACTERS} characters Excel holds; write CSV, JSONL or Parquet")
-        made = WriteOnlyCell(sheet, text)
+        made = WriteOnlyCell(sheet, fitting(mended(_as_text(value)), number, column))
         made.data_type = "s"  # never a formula
         made.alignment = wrap
         if font:
             made.font = font
         return made
 
-    sheet.append([cell(name, bold) for name in columns])
+    sheet.append([cell(name, 1, name, bold) for name in columns])
     for number, row in enumerate(rows, 2):
         if number > EXCEL_ROWS:
             raise TableError(f"more than the {EXCEL_ROWS} rows Excel holds; write CSV, JSONL or Parquet")
-        sheet.append([cell(value) for value in row])
+        sheet.append([cell(value, number, name) for value, name in zip(row, columns, strict=True)])
     buffer = path.with_suffix(".zip")
     try:
         book.save(buffer)
@@ -184,7 +195,9 @@ def _as_text(value: Any) -> str:
 
 
 def mended(value: Any) -> Any:
-    """Bytes that were no UTF-8 are read as cp1252 where a format holds nothing but text."""
-    if isinstance(value, str) and BROKEN.search(value):
-        return value.encode("utf-8", "surrogateescape").decode("cp1252", "replace")
-    return value
+    """A byte that was no UTF-8 is read as cp1252 where a format holds nothing but text; half a character is shown as `\ufffd`."""
+    return BROKEN.sub(lambda found: _character(ord(found[0])), value) if isinstance(value, str) else value
+
+
+def _character(surrogate: int) -> str:
+    return bytes([surrogate - 0xDC00]).decode("cp1252", "replace") if 0xDC80 <= surrogate <= 0xDCFF else "\ufffd"

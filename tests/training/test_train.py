@@ -18,6 +18,7 @@ from training.export import Parity
 from training.network import export_network
 from training.quantise import quantise
 from training.train import encoder_of, train
+from training.wide import Wide
 
 DEFAULT: dict[str, Any] = tomllib.loads((training.retrain.HERE / "configs" / "train.toml").read_text())
 CONFIG: dict[str, Any] = {
@@ -43,7 +44,7 @@ def trained(base: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def test_the_runtime_gives_what_the_transformers_pipeline_gives(trained: Path, tmp_path: Path) -> None:
-    export_network(trained, tmp_path / "model.onnx")
+    export_network(trained, tmp_path / "model.onnx", wide=None)
     network, encoder = Network.load(tmp_path / "model.onnx", threads=1), encoder_of(trained, 40)
     classify = pipeline("text-classification", model=str(trained), top_k=None, function_to_apply="sigmoid", device="cpu")
     for sentence in SENTENCES:
@@ -53,8 +54,9 @@ def test_the_runtime_gives_what_the_transformers_pipeline_gives(trained: Path, t
         assert theirs == pytest.approx(ours, abs=1e-4)
 
 
-def test_int8_is_close_to_float_and_does_not_depend_on_the_batch(trained: Path, tmp_path: Path) -> None:
-    export_network(trained, tmp_path / "float.onnx")
+def test_int8_is_close_to_float_and_does_not_depend_on_the_batch(trained: Path, data: Path, tmp_path: Path) -> None:
+    wide = Wide.fit(read([data], Taxonomy.load()), encoder_of(trained, 40), Taxonomy.load())
+    export_network(trained, tmp_path / "float.onnx", wide=wide)
     assert quantise(tmp_path / "float.onnx", tmp_path / "int8.onnx", smallest=100) >= 8
     exact, whole = (Network.load(tmp_path / name, threads=1) for name in ("float.onnx", "int8.onnx"))
     encoder = encoder_of(trained, 40)
