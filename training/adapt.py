@@ -24,7 +24,7 @@ from torch.nn import functional
 from tqdm import tqdm
 from transformers import AutoConfig, AutoModelForMaskedLM, AutoTokenizer
 
-from training.files import write_atomically
+from training import checkpoint
 
 CHECKPOINT_MINUTES = 10
 
@@ -151,13 +151,11 @@ def main(arguments: list[str]) -> None:
                 found[name] = sum(parts) / len(parts)
             return found
 
-    state = options.output / "resume.pt"
+    state = options.output / "checkpoint.safetensors"
     spent, step, log = 0.0, 0, []
-    if state.exists():
-        saved = torch.load(state, weights_only=True, map_location=device)
-        modules.load_state_dict(saved["modules"])
-        optimizer.load_state_dict(saved["optimizer"])
-        spent, step, log = saved["spent"], saved["step"], json.loads(saved["log"])
+    if facts := checkpoint.read_facts(state):
+        modules.load_state_dict(checkpoint.load(state, optimizer, device))
+        spent, step, log = facts["spent"], facts["step"], facts["log"]
         random = np.random.default_rng(config["seed"] + step)
     log.append({"step": step, "held_out": evaluate()})
     print(log[-1], flush=True)
@@ -199,17 +197,7 @@ def main(arguments: list[str]) -> None:
             print(log[-1], flush=True)
         if spent - saved_at > 60 * CHECKPOINT_MINUTES:
             saved_at = spent
-            with write_atomically(state) as temporary:
-                torch.save(
-                    {
-                        "modules": modules.state_dict(),
-                        "optimizer": optimizer.state_dict(),
-                        "spent": spent,
-                        "step": step,
-                        "log": json.dumps(log),
-                    },
-                    temporary,
-                )
+            checkpoint.save(state, modules.state_dict(), optimizer, {"spent": spent, "step": step, "log": log})
     tokens = step * config["accumulate"] * config["batch"] * config["sequence"]
     log.append({"step": step, "tokens": tokens, "seconds": round(spent), "held_out": evaluate()})
     print(log[-1], flush=True)

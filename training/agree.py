@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from model.taxonomy import Taxonomy
-from training.dataset import DataError, LabelledReview, read
+from training.dataset import LabelledReview, read
+from training.errors import DataError
 from training.readings import review_labels
 
 

@@ -6,8 +6,8 @@ from typing import Any
 from model.bundle import Manifest
 from training.behave import table
 from training.dataset import LabelledReview
-from training.evaluate import markdown
 from training.measure import Figure
+from training.tables import markdown
 
 
 def card(

@@ -11,10 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from model.taxonomy import Taxonomy
-
-
-class DataError(Exception):
-    """Labelled data that cannot be used; the message names file and line, never the text."""
+from training.errors import DataError
+from training.exports import Marked, label_studio, tool_line
 
 
 @dataclass(frozen=True)
@@ -35,24 +33,35 @@ class LabelledReview:
 
 
 def read(paths: Iterable[Path], taxonomy: Taxonomy) -> list[LabelledReview]:
-    """Labelled reviews of `.rev`, `.jsonl` and `.csv` files; a folder stands for the files in it. Raises DataError."""
+    """Labelled reviews of `.rev`, `.jsonl`, `.json` and `.csv` files; a folder stands for the files in it. Raises DataError."""
     reviews: list[LabelledReview] = []
     for path in paths:
-        files = sorted(file for file in path.iterdir() if file.suffix in READERS) if path.is_dir() else [path]
-        if not files:
-            raise DataError(f"{path}: no {', '.join(READERS)} files in this folder")
-        for file in files:
+        for file in files_of(path):
             if file.suffix not in READERS:
                 raise DataError(f"{file}: labelled reviews are {', '.join(READERS)} files")
             try:
                 text = file.read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as error:
-                raise DataError(f"{file}: cannot be read as UTF-8: {type(error).__name__}") from error
+                raise DataError(f"{file}: cannot be read as UTF-8 ({type(error).__name__}); save it as UTF-8") from error
             found = list(READERS[file.suffix](file, text, taxonomy))
             if not found:
                 raise DataError(f"{file}: holds no reviews")
             reviews += found
     return reviews
+
+
+def files_of(path: Path) -> list[Path]:
+    """The files a path stands for. Raises DataError where a folder holds none."""
+    files = sorted(file for file in path.iterdir() if file.suffix in READERS) if path.is_dir() else [path]
+    if not files:
+        raise DataError(f"{path}: no {', '.join(READERS)} files in this folder")
+    return files
+
+
+def without_positive(reviews: list[LabelledReview], taxonomy: Taxonomy) -> list[str]:
+    """The outputs no sentence carries: a model cannot learn them."""
+    seen = {code for review in reviews for codes in review.codes for code in codes}
+    return [output.name for output in taxonomy.outputs if output.code not in seen]
 
 
 def _read_rev(path: Path, text: str, taxonomy: Taxonomy) -> Iterator[LabelledReview]:
@@ -90,15 +99,29 @@ def _read_jsonl(path: Path, text: str, taxonomy: Taxonomy) -> Iterator[LabelledR
             continue
         try:
             record = json.loads(line)
+            if "sentences" not in record:
+                marked = tool_line(record)
+                if marked:
+                    yield _from_tool(marked, where, path, taxonomy)
+                continue
             sentences, labels = record["sentences"], record["labels"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{where}: a line is a JSON object with `sentences` and `labels`") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            wanted = "`sentences` and `labels`, or as doccano or Prodigy write it"
+            raise DataError(f"{where}: a line is a JSON object with {wanted}") from error
         if not sentences or len(sentences) != len(labels):
             raise DataError(f"{where}: `sentences` and `labels` must be equally long and not empty")
-        codes = tuple(_codes(codes, where, taxonomy) for codes in labels)
+        codes = tuple(_named(names, where, taxonomy) for names in labels)
         rating = record.get("rating")
         stars = float(rating) if isinstance(rating, (int, float)) and 0 < rating <= 5 else None
-        yield LabelledReview(where, tuple(sentences), codes, record.get("sector", ""), record.get("source", path.stem), "", stars)
+        yield LabelledReview(
+            where,
+            tuple(sentences),
+            codes,
+            record.get("sector", ""),
+            record.get("source", path.stem),
+            record.get("register", ""),
+            stars,
+        )
 
 
 def _read_csv(path: Path, text: str, taxonomy: Taxonomy) -> Iterator[LabelledReview]:
@@ -107,16 +130,31 @@ def _read_csv(path: Path, text: str, taxonomy: Taxonomy) -> Iterator[LabelledRev
     rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), delimiter=delimiter)
     if not {"text", "labels"} <= set(rows.fieldnames or []):
         raise DataError(f"{path}: a CSV of labelled reviews has the columns `text` and `labels`")
-    code_of = dict(zip(taxonomy.output_names, taxonomy.index_of_code, strict=True))
     for row in rows:
         where = f"{path}:{rows.line_num}"
         if not (row["text"] or "").strip():
             raise DataError(f"{where}: the column `text` is empty")
-        codes = _codes([code_of.get(name, name) for name in (row["labels"] or "").split()], where, taxonomy)
+        codes = _named((row["labels"] or "").split(), where, taxonomy)
         yield LabelledReview(where, (row["text"].strip(),), (codes,), "", path.stem, "", None)
 
 
-READERS = {".rev": _read_rev, ".jsonl": _read_jsonl, ".csv": _read_csv}
+def _read_json(path: Path, text: str, taxonomy: Taxonomy) -> Iterator[LabelledReview]:
+    for where, marked in label_studio(text, str(path)):
+        yield _from_tool(marked, where, path, taxonomy)
+
+
+def _from_tool(marked: Marked, where: str, path: Path, taxonomy: Taxonomy) -> LabelledReview:
+    sentences, names = marked.sentences(where)
+    return LabelledReview(where, sentences, tuple(_named(n, where, taxonomy) for n in names), "", path.stem, "", None)
+
+
+READERS = {".rev": _read_rev, ".jsonl": _read_jsonl, ".json": _read_json, ".csv": _read_csv}
+
+
+def _named(names: list[str], where: str, taxonomy: Taxonomy) -> frozenset[str]:
+    """Codes of labels that are named as outputs or by their codes."""
+    code_of = dict(zip(taxonomy.output_names, taxonomy.index_of_code, strict=True))
+    return _codes([code_of.get(name, name) for name in names], where, taxonomy)
 
 
 def _codes(codes: list[str], where: str, taxonomy: Taxonomy) -> frozenset[str]:

@@ -16,6 +16,7 @@ from model.infer import Network
 from model.predictor import POLICY, Predictor
 from model.taxonomy import DEFAULT_PATH, Taxonomy
 from training.calibrate import Evidence, fit
+from training.errors import GateError
 from training.evaluate import TestSet
 from training.network import export_network
 from training.quantise import quantise
@@ -24,10 +25,6 @@ from training.wide import Wide
 
 MAX_FLIPS = 0.005
 MAX_F1_LOSS = 0.005
-
-
-class GateError(Exception):
-    """A candidate that is refused; the message says which figure is over which budget."""
 
 
 @dataclass(frozen=True)

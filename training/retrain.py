@@ -3,18 +3,21 @@
 import argparse
 import json
 import shutil
+import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from model.bundle import file_sha256
 from model.predictor import Predictor
 from model.taxonomy import Taxonomy
 from training.behave import behave, read_cases
 from training.card import card
-from training.dataset import READERS, hold_out, read
-from training.evaluate import TestSet, agreement, evaluate, markdown, measured
+from training.dataset import files_of, hold_out, read, without_positive
+from training.evaluate import TestSet, agreement, evaluate, measured, read_annotators, write_report
 from training.export import add_figures, export, read_canaries
-from training.files import write_atomically
+from training.files import write_json
+from training.tables import markdown
 from training.train import encoder_of, train
 from training.wide import Wide
 
@@ -44,26 +47,34 @@ def main(arguments: list[str]) -> None:
     reviews = read(options.data, taxonomy)
     kept, held = hold_out(reviews, config["hold_out"], seed=config["split_seed"])
     kept += read(options.train_only, taxonomy)
+    if missing := without_positive(kept, taxonomy):
+        print(f"warning: no positive example of {', '.join(missing)} to train on: the model will not find them", file=sys.stderr)
     sets = [TestSet(f"held-out {config['hold_out']:.0%} of the training data", held, real=not options.validate)]
-    sets += [TestSet(f"real reviews ({path.name})", read([path], taxonomy), real=True) for path in options.validate]
+    sets += [
+        TestSet(f"real reviews ({path.name})", read([path], taxonomy), real=True, annotators=read_annotators(path, taxonomy))
+        for path in options.validate
+    ]
     print(f"{len(kept)} reviews to train on, {sum(len(s.reviews) for s in sets)} to calibrate and measure on")
 
     trained = options.work / "trained"
     finished = options.work / "trained.json"
     task = {"config": config, "base": str(options.base), "data": _hashes([*options.data, *options.train_only])}
-    if finished.exists() and json.loads(finished.read_text(encoding="utf-8")) == task:
+    if trained.exists() and _holds(finished, task):
         print(f"{trained}: this very training was finished before; going on from there")
     else:
         base: Path | str = options.base
         for number, changes in enumerate(config["rounds"], 1):
-            folder = options.work / f"round-{number}"
-            train(kept, base, {**config, **changes}, folder)
+            folder, done = options.work / f"round-{number}", options.work / f"round-{number}.json"
+            if folder.exists() and _holds(done, task):
+                print(f"{folder}: this very round was finished before; going on from there")
+            else:
+                train(kept, base, {**config, **changes}, folder)
+                write_json(done, task)
             base = folder
         Wide.fit(kept, encoder_of(base, config["window"]), taxonomy).save(Path(base))
         shutil.rmtree(trained, ignore_errors=True)
         Path(base).rename(trained)
-        with write_atomically(finished) as temporary:
-            temporary.write_text(json.dumps(task), encoding="utf-8")
+        write_json(finished, task)
 
     parity = export(
         trained, sets, options.output,
@@ -75,12 +86,8 @@ def main(arguments: list[str]) -> None:
     predictor = Predictor.load(options.output)
     report = evaluate(predictor, sets, kept)
     ceilings = {path.name: agreement(path, taxonomy) for path in options.validate}
-    for path, text in (
-        ("figures.json", json.dumps({"sets": report, "annotators": ceilings}, indent=1)),
-        ("figures.md", markdown(report)),
-    ):
-        with write_atomically(options.work / path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+    title = f"{options.name} {options.version}"
+    write_report(report, options.work / "figures.json", taxonomy, title=title, extra={"annotators": ceilings})
     behaviour = behave(predictor, read_cases())
     add_figures(options.output, card(predictor.bundle.manifest, report, ceilings, behaviour, kept), measured(report, sets))
     print(markdown(report))
@@ -88,6 +95,9 @@ def main(arguments: list[str]) -> None:
         print(failed)
 
 
+def _holds(path: Path, task: dict[str, Any]) -> bool:
+    return path.exists() and json.loads(path.read_text(encoding="utf-8")) == task
+
+
 def _hashes(paths: list[Path]) -> dict[str, str]:
-    files = [file for path in paths for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
-    return {file.name: file_sha256(file) for file in files if file.suffix in READERS}
+    return {file.name: file_sha256(file) for path in paths for file in files_of(path)}

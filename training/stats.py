@@ -1,4 +1,4 @@
-"""Stage `stats`: check labelled reviews and count their labels, in all and by register, sector or source."""
+"""Stage `stats`: count the labels of labelled reviews, in all and by register, sector or source."""
 
 import argparse
 from collections import Counter
@@ -12,7 +12,7 @@ from training.readings import review_labels
 
 
 def main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser("training stats", description="Check labelled reviews and count their labels.")
+    parser = argparse.ArgumentParser("training stats", description="Count the labels of labelled reviews.")
     parser.add_argument("data", type=Path, nargs="+")
     parser.add_argument("--by", choices=("source", "sector", "register"), default="source")
     parser.add_argument("--most", type=int, default=8, help="how many groups to show")

@@ -2,8 +2,13 @@
 
 The network sees a window of whole sentences, each `[CLS] … [SEP]`, and its own sequence-classification head is applied
 at every `[CLS]`. On a single sentence that is exactly what transformers' text-classification pipeline does.
+
+Where it stands is kept after every epoch, beside the output; a training that was interrupted goes on from there when it is
+asked for again, and ends with the weights it would have had.
 """
 
+import hashlib
+import json
 import math
 import random
 import re
@@ -19,17 +24,27 @@ from torch.nn import functional
 from tqdm import tqdm
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
+from model.bundle import file_sha256
 from model.encode import Encoder, Window
 from model.taxonomy import Taxonomy
+from training import checkpoint
 from training.augment import disturb
 from training.dataset import LabelledReview, targets
+from training.errors import BaseError
+from training.files import write_folder_atomically
 
 Sample = tuple[Window, np.ndarray]
+WANTED = "a base is a folder with config.json, model.safetensors and tokenizer.json, or a hub id"
 
 
 def encoder_of(base: Path | str, window: int) -> Encoder:
-    """The tokenizer of a base with the marks of its family (`[CLS]`/`[SEP]` or `<s>`/`</s>`)."""
-    tokenizer = AutoTokenizer.from_pretrained(base)
+    """The tokenizer of a base with the marks of its family (`[CLS]`/`[SEP]` or `<s>`/`</s>`). Raises BaseError."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(base)
+    except (OSError, ValueError) as error:
+        raise BaseError(f"{base}: cannot be opened; {WANTED}") from error
+    if len(tokenizer) <= len(tokenizer.all_special_ids):  # transformers makes an empty one up where there is none
+        raise BaseError(f"{base}: has no tokenizer; {WANTED}")
     start = tokenizer.cls_token or tokenizer.bos_token
     end = tokenizer.sep_token or tokenizer.eos_token
     with TemporaryDirectory() as folder:
@@ -172,8 +187,17 @@ def train(reviews: list[LabelledReview], base: Path | str, config: dict[str, Any
     tokens_an_epoch = sum(len(window.ids) for window, _ in samples_of(labelled, encoder))
     total_steps = math.ceil(config["epochs"] * tokens_an_epoch / config["batch_tokens"] * 1.15)
     average = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-    averaged = step = 0
-    for epoch in range(config["epochs"]):
+    averaged = step = begin = 0
+    standing, task = output.with_name(f"{output.name}.checkpoint.safetensors"), _task(reviews, base, config)
+    facts = checkpoint.read_facts(standing)
+    if facts and facts["task"] == task:
+        restored = checkpoint.load(standing, optimizer, device)
+        _restore_random(restored, facts["dice"], dice)
+        model.load_state_dict({name: restored[f"model.{name}"] for name in average})
+        average = {name: restored[f"average.{name}"] for name in average}
+        begin, step, averaged, total_steps = facts["epochs"], facts["step"], facts["averaged"], facts["total_steps"]
+        print(f"{standing.name}: going on after epoch {begin}", flush=True)
+    for epoch in range(begin, config["epochs"]):
         model.train()
         drawn = [item for sentences, labels in labelled for item in disturb(sentences, labels, config["augment"], dice)]
         made = list(batches(samples_of(drawn, encoder), config["batch_tokens"], dice))
@@ -202,8 +226,35 @@ def train(reviews: list[LabelledReview], base: Path | str, config: dict[str, Any
                     if tensor.is_floating_point():
                         average[name].lerp_(tensor, 1 / averaged)
         print(f"epoch {epoch + 1}: loss {np.mean(losses):.4f}", flush=True)
+        facts = {"task": task, "epochs": epoch + 1, "step": step, "averaged": averaged, "total_steps": total_steps}
+        tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+        tensors |= {f"average.{name}": tensor for name, tensor in average.items()}
+        checkpoint.save(standing, {**tensors, **_random_states()}, optimizer, {**facts, "dice": dice.getstate()})
     if averaged:
         model.load_state_dict(average)
-    model.save_pretrained(output)
-    AutoTokenizer.from_pretrained(base).save_pretrained(output)
+    with write_folder_atomically(output) as folder:
+        model.save_pretrained(folder)
+        AutoTokenizer.from_pretrained(base).save_pretrained(folder)
+    standing.unlink(missing_ok=True)
     return model
+
+
+def _task(reviews: list[LabelledReview], base: Path | str, config: dict[str, Any]) -> str:
+    """A hash of all that decides how a training ends, so that no other one goes on from its checkpoint."""
+    weights = Path(base) / "model.safetensors"
+    read = [(review.sentences, [sorted(codes) for codes in review.codes]) for review in reviews]
+    known = [str(base), file_sha256(weights) if weights.exists() else "", config, read]
+    return hashlib.sha256(json.dumps(known).encode()).hexdigest()
+
+
+def _random_states() -> dict[str, Tensor]:
+    states = {"random.cpu": torch.get_rng_state()}
+    return states | {"random.cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else states
+
+
+def _restore_random(tensors: dict[str, Tensor], saved: list[Any], dice: random.Random) -> None:
+    version, internal, gauss = saved
+    dice.setstate((version, tuple(internal), gauss))
+    torch.set_rng_state(tensors["random.cpu"].cpu())
+    if "random.cuda" in tensors and torch.cuda.is_available():
+        torch.cuda.set_rng_state(tensors["random.cuda"].cpu())

@@ -51,29 +51,32 @@ def _save(folder: Path, tokenizer: Tokenizer, model_class: Any, config_class: An
 
 @pytest.fixture(scope="session", params=["bert", "roberta", "modernbert"])
 def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp(request.param)
+    return make(request.param, tmp_path_factory.mktemp(request.param))
+
+
+@pytest.fixture(scope="session")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make("bert", tmp_path_factory.mktemp("bert"))
+
+
+def make(kind: str, folder: Path) -> Path:
+    """An encoder of a kind with random weights."""
     words = REVIEWS.replace("\t", " ").splitlines()
-    if request.param == "bert":
+    if kind == "bert":
         marks = ("[CLS]", "[SEP]", "[PAD]", "[UNK]", "[MASK]")
         tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
         tokenizer.normalizer = normalizers.BertNormalizer()
         tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         tokenizer.train_from_iterator(words, trainers.WordPieceTrainer(vocab_size=200, special_tokens=list(marks)))
         return _save(folder, tokenizer, BertForMaskedLM, BertConfig, marks)
-    marks = (
-        ("<s>", "</s>", "<pad>", "<unk>", "<mask>")
-        if request.param == "roberta"
-        else ("[CLS]", "[SEP]", "[PAD]", "[UNK]", "[MASK]")
-    )
+    marks = ("<s>", "</s>", "<pad>", "<unk>", "<mask>") if kind == "roberta" else ("[CLS]", "[SEP]", "[PAD]", "[UNK]", "[MASK]")
     tokenizer = Tokenizer(models.BPE(unk_token=marks[3]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     special = [marks[0], marks[2], marks[1], *marks[3:]]
     trainer = trainers.BpeTrainer(vocab_size=400, special_tokens=special, initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
     tokenizer.train_from_iterator(words, trainer)
-    model, config = (
-        (RobertaForMaskedLM, RobertaConfig) if request.param == "roberta" else (ModernBertForMaskedLM, ModernBertConfig)
-    )
+    model, config = (RobertaForMaskedLM, RobertaConfig) if kind == "roberta" else (ModernBertForMaskedLM, ModernBertConfig)
     return _save(folder, tokenizer, model, config, marks)
 
 

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from model.taxonomy import Taxonomy
-from training.dataset import DataError, hold_out, read, targets
+from training.dataset import hold_out, read, targets
+from training.errors import DataError
 
 TAXONOMY = Taxonomy.load()
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,8 @@ from model.taxonomy import Taxonomy
 from training import agree, join, stats
 from training.behave import behave, rates, read_cases
 from training.compare import compare
-from training.dataset import DataError, read
+from training.dataset import read
+from training.errors import DataError
 
 DATA = Path(__file__).parents[2] / "training" / "data"
 

@@ -13,7 +13,8 @@ from model.infer import Network
 from model.predictor import Predictor
 from model.taxonomy import Taxonomy
 from training.dataset import read
-from training.export import GateError, Parity
+from training.errors import GateError
+from training.export import Parity
 from training.network import export_network
 from training.quantise import quantise
 from training.train import encoder_of, train
