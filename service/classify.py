@@ -7,11 +7,21 @@ from model.score import Result
 
 def classify(predictor: Predictor, texts: list[str], *, max_characters: int) -> list[Result]:
     """One result a text, in order; a text over the limit is an error in its place."""
-    fitting = [text for text in texts if len(text) <= max_characters]
-    results = iter(predictor.predict(fitting))
+    results = predictor.predict(fitting(texts, max_characters=max_characters))
+    return in_place(texts, results, max_characters=max_characters)
+
+
+def fitting(texts: list[str], *, max_characters: int) -> list[str]:
+    """The texts within the limit."""
+    return [text for text in texts if len(text) <= max_characters]
+
+
+def in_place(texts: list[str], results: list[Result], *, max_characters: int) -> list[Result]:
+    """The results of the fitting texts in their places, and an error in each place between."""
+    found = iter(results)
     too_long = f"the review is longer than {max_characters} characters; split it or shorten it"
     return [
-        next(results) if len(text) <= max_characters else Result.failed("too_long", too_long, warnings=[])
+        next(found) if len(text) <= max_characters else Result.failed("too_long", too_long, warnings=[])
         for text in texts
     ]  # fmt: skip
 

@@ -5,12 +5,10 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import APIRouter
-from starlette.concurrency import run_in_threadpool
 
-from service.dependencies import PredictorHere, SettingsHere
+from service.dependencies import HealthHere, PredictorHere, SettingsHere
 from service.errors import RequestError
 from service.routes.classify import model_of
-from service.schemas import ErrorOut
 
 router = APIRouter()
 
@@ -39,9 +37,9 @@ async def live() -> dict[str, str]:
     return {"status": "live"}
 
 
-@router.get("/health/ready", summary="Does the model answer its canary texts?", responses={503: {"model": ErrorOut}})
-async def ready(predictor: PredictorHere) -> dict[str, str]:
-    failed = await run_in_threadpool(predictor.failed_canaries)
-    if failed:
-        raise RequestError(503, "not_ready", "; ".join(failed))
+@router.get("/health/ready", summary="Did the model read its canary texts well, and does it take requests?")
+async def ready(health: HealthHere) -> dict[str, str]:
+    problem = health.problem
+    if problem is not None:
+        raise RequestError(503, *problem)
     return {"status": "ready"}
