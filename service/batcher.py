@@ -50,24 +50,22 @@ class Batch:
 
 @dataclass(eq=False)
 class Waiting:
-    """A request in the queue. `taken` of its texts are given out; `done` once nobody waits for it any more."""
+    """A request in the queue. `taken` of its texts are given out."""
 
     predictor: Predictor
     texts: list[str]
     costs: list[int]
-    deadline: float
     loop: asyncio.AbstractEventLoop
     future: "asyncio.Future[Answer]"
     arrived: float
     first_turn: float = 0.0
     taken: int = 0
-    done: bool = False
     results: list[Result] = field(default_factory=list)
 
-    @property
-    def left(self) -> int:
-        """Estimated tokens of the texts not given out yet."""
-        return sum(self.costs[self.taken :])
+    left: int = field(init=False)  # estimated tokens of the texts not given out yet
+
+    def __post_init__(self) -> None:
+        self.left = sum(self.costs)
 
     def slice(self, room: int) -> "Part":
         """The next texts that fit in `room`, at least one."""
@@ -78,6 +76,7 @@ class Waiting:
         self.first_turn = self.first_turn or time.monotonic()
         part = Part(self, self.texts[self.taken : last], cost)
         self.taken = last
+        self.left -= cost
         return part
 
 
@@ -102,7 +101,7 @@ class Batcher:
         self.max_tokens = max_tokens
         self.seen = seen
         self.queue: deque[Waiting] = deque()
-        self.tokens = 0  # waiting, by estimate
+        self.load = 0  # tokens waiting, by estimate, a large request counted as half of `max_tokens`
         self.speed = 1000.0  # estimated tokens a second
         self.closed = False
         self.changed = threading.Condition()
@@ -113,20 +112,20 @@ class Batcher:
         """Read texts within `seconds`; raises QueueFull at once, TimeoutError later. `first` goes before all others and is
         never refused: for canary texts. Cancelling drops what has not been read yet."""
         loop = asyncio.get_running_loop()
-        now = time.monotonic()
         costs = [estimated_tokens(text) for text in texts]
-        waiting = Waiting(predictor, texts, costs, now + seconds, loop, loop.create_future(), now)
+        waiting = Waiting(predictor, texts, costs, loop, loop.create_future(), time.monotonic())
         if not texts:
             return Answer([], 0.0, 0.0)
         self._admit(waiting, first=first)
         try:
             return await asyncio.wait_for(waiting.future, seconds)
         finally:
-            waiting.done = True
+            self._drop(waiting)
 
-    def room(self, tokens: int = 0) -> bool:
-        """Whether a request of so many tokens would be let in; any is, when nothing waits."""
-        return self.tokens == 0 or self.tokens + tokens <= self.max_tokens
+    def room(self, tokens: int = 1) -> bool:
+        """Whether a request of so many tokens would be let in. One of any size is, when less than half the queue is taken:
+        it keeps nobody waiting, for each has a turn."""
+        return self.load + min(tokens, self.max_tokens // 2) <= self.max_tokens
 
     def close(self) -> None:
         """End the thread after the batch it is reading."""
@@ -138,13 +137,23 @@ class Batcher:
     def _admit(self, waiting: Waiting, *, first: bool) -> None:
         with self.changed:
             if not first and not self.room(waiting.left):
-                raise QueueFull(math.ceil(self.tokens / self.speed))
-            self.tokens += waiting.left
+                raise QueueFull(math.ceil(self.load / self.speed))
+            self.load += self._weight(waiting)
             if first:
                 self.queue.appendleft(waiting)
             else:
                 self.queue.append(waiting)
             self.changed.notify()
+
+    def _drop(self, waiting: Waiting) -> None:
+        """Take out of the queue what nobody waits for any more."""
+        with self.changed:
+            if waiting.left and waiting in self.queue:
+                self.queue.remove(waiting)
+                self.load -= self._weight(waiting)
+
+    def _weight(self, waiting: Waiting) -> int:
+        return min(waiting.left, self.max_tokens // 2)
 
     def _work(self) -> None:
         while parts := self._take():
@@ -167,15 +176,13 @@ class Batcher:
                 room = BATCH_TOKENS
                 while self.queue and room > 0:
                     waiting = self.queue.popleft()
-                    if waiting.done or waiting.deadline < time.monotonic():
-                        self.tokens -= waiting.left
-                        continue
+                    self.load -= self._weight(waiting)
                     part = waiting.slice(min(room, SLICE_TOKENS))
                     parts.append(part)
                     room -= part.tokens
-                    self.tokens -= part.tokens
                     if waiting.taken < len(waiting.texts):
                         self.queue.append(waiting)
+                        self.load += self._weight(waiting)
             return parts
 
 
@@ -210,6 +217,5 @@ def _settle(waiting: Waiting, outcome: Answer | Exception) -> None:
             else:
                 waiting.future.set_exception(outcome)
 
-    waiting.done = True
     if not waiting.loop.is_closed():
         waiting.loop.call_soon_threadsafe(deliver)
