@@ -31,7 +31,8 @@ async def _settings(request: Request) -> Settings:
 
 
 async def _reader(request: Request) -> Reader:
-    return Reader(request, (await _models(request)).current, request.app.state.batcher, request.app.state.settings)
+    state = request.app.state
+    return Reader(request, state.models.current, state.batcher, state.metrics, state.settings, state.shadow)
 
 
 async def _health(request: Request) -> Health:

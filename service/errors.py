@@ -20,6 +20,8 @@ STATUSES = {
     400: "not JSON at all",
     401: "no key, or an unknown one",
     403: "the key has not the role",
+    404: "no such address",
+    405: "wrong method",
     408: "the body came too slowly",
     413: "over a limit of size",
     422: "not what we expect; the message names the field",
@@ -45,6 +47,10 @@ class RequestError(Exception):
 
 class SetupError(ModelError):
     """The service cannot start like this; the message says what to change."""
+
+
+class ReloadError(ModelError):
+    """A bundle that may not take over; the message says why. What answered before still does."""
 
 
 def answer(status: int, error_type: str, message: str, *, retry_after: int | None = None) -> JSONResponse:
@@ -73,6 +79,10 @@ def install(app: FastAPI) -> None:
         found = answer(error.status_code, STATUS_TYPES.get(error.status_code, "bad_request"), message)
         found.headers.update(error.headers or {})
         return found
+
+    @app.exception_handler(ReloadError)
+    async def unfit(_: Request, error: ReloadError) -> JSONResponse:
+        return answer(409, "bundle_refused", str(error))
 
     @app.exception_handler(ModelError)
     async def broken(_: Request, error: ModelError) -> JSONResponse:

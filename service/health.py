@@ -29,6 +29,10 @@ class Health:
             return "not_ready", f"the canary texts have had no answer for {silent:.0f} s"
         return None
 
+    def drain(self) -> None:
+        """From now on say that the service is stopping."""
+        self.draining = True
+
     async def check(self) -> None:
         """Score the canary texts of the current bundle, as any request is scored."""
         predictor = self.models.current.predictor

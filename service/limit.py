@@ -1,10 +1,12 @@
 """No body larger than the limit is ever held in memory, announced or not, and none may take for ever to come."""
 
 import asyncio
+import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import answer
+from service.seen import Seen
 
 
 class BodyLimit:
@@ -22,6 +24,7 @@ class BodyLimit:
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > self.max_bytes:
             return await refusal(scope, receive, send)
+        began = time.monotonic()
         try:
             async with asyncio.timeout(self.seconds):
                 body = await _body(receive, self.max_bytes)
@@ -30,6 +33,7 @@ class BodyLimit:
             return await slow(scope, receive, send)
         if body is None:
             return None
+        Seen.of(scope).received = time.monotonic() - began
         if len(body) > self.max_bytes:
             return await refusal(scope, receive, send)
         return await self.app(scope, _replay(body, receive), send)

@@ -9,8 +9,11 @@ from model.score import Result
 from service.batcher import Answer, Batcher, QueueFull
 from service.classify import fitting, in_place
 from service.errors import RequestError
+from service.metrics import Metrics
 from service.models import Model
+from service.seen import Seen
 from service.settings import Settings
+from service.shadow import Shadow
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,9 @@ class Reader:
     request: Request
     model: Model
     batcher: Batcher
+    metrics: Metrics
     settings: Settings
+    shadow: Shadow | None
 
     def check_count(self, field: str, count: int) -> None:
         """Refuse a request with no reviews or too many; `field` is where they stand."""
@@ -31,8 +36,15 @@ class Reader:
     async def read(self, texts: list[str]) -> list[Result]:
         """One result a text, in order. Raises RequestError where the queue is full, the time is up or the client has gone."""
         limit = self.settings.max_characters
+        seen = Seen.of(self.request.scope)
+        seen.reviews, seen.model = len(texts), self.model.predictor.bundle.sha256[:12]
         answer = await self._while_connected(fitting(texts, max_characters=limit))
-        return in_place(texts, answer.results, max_characters=limit)
+        results = in_place(texts, answer.results, max_characters=limit)
+        seen.waited, seen.computed, seen.tokens = answer.waited, answer.computed, sum(result.tokens for result in results)
+        self.metrics.results(results)
+        if self.shadow:
+            self.shadow.follow(fitting(texts, max_characters=limit), answer.results, self.batcher, self.metrics)
+        return results
 
     async def _while_connected(self, texts: list[str]) -> Answer:
         seconds = self.settings.timeout

@@ -4,7 +4,10 @@ import platform
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.concurrency import run_in_threadpool
 
 from service.dependencies import HealthHere, PredictorHere, SettingsHere
 from service.errors import RequestError
@@ -43,3 +46,10 @@ async def ready(health: HealthHere) -> dict[str, str]:
     if problem is not None:
         raise RequestError(503, *problem)
     return {"status": "ready"}
+
+
+@router.get("/metrics", summary="Counts and times for Prometheus; never text", response_class=Response)
+async def metrics(request: Request, health: HealthHere) -> Response:
+    state = request.app.state
+    page = await run_in_threadpool(state.metrics.page, state.batcher, ready=health.problem is None)
+    return Response(page, media_type=CONTENT_TYPE_LATEST)

@@ -1,4 +1,4 @@
-"""A service in a process of its own, for tests of what only a real server shows."""
+"""A service in a process of its own, for tests and benchmarks of what only a real server shows."""
 
 import os
 import socket
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 START = "from service.cli import main; main()"
 
 

@@ -1,0 +1,30 @@
+"""`GET /docs`: the interactive documentation, with everything it needs from this service alone."""
+
+from pathlib import Path
+
+import fastapi_offline
+from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse
+from starlette.staticfiles import StaticFiles
+
+STATIC = Path(fastapi_offline.__file__).parent / "static"
+POLICY = "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'"
+
+
+def install(app: FastAPI) -> None:
+    """Add the page and the files it loads."""
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        page = get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title="Snaar",
+            swagger_js_url="/docs/static/swagger-ui-bundle.js",
+            swagger_css_url="/docs/static/swagger-ui.css",
+            swagger_favicon_url="/docs/static/favicon.png",
+        )
+        page.headers["content-security-policy"] = POLICY
+        return page
+
+    app.mount("/docs/static", StaticFiles(directory=STATIC))
