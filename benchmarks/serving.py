@@ -52,11 +52,12 @@ def serving(folder: Path, *arguments: str, **settings: str) -> Iterator[Served]:
 
 
 def _until_up(process: subprocess.Popen[bytes], port: int) -> None:
-    for _ in range(600):
-        try:
-            if httpx.get(f"http://127.0.0.1:{port}/health/ready").status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.05)
-        assert process.poll() is None, "the service ended before it was up"
+    with httpx.Client() as http:
+        for _ in range(600):
+            try:
+                if http.get(f"http://127.0.0.1:{port}/health/ready").status_code == 200:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.05)
+            assert process.poll() is None, "the service ended before it was up"
     raise AssertionError("the service does not come up")

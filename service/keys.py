@@ -60,7 +60,9 @@ def parse(text: str, *, where: str) -> list[Key]:
             continue
         good = len(words) in (3, 4) and NAME.fullmatch(words[0]) and words[1] in Role.__members__ and DIGEST.fullmatch(words[2])
         if not good or not all(word.isdigit() and int(word) > 0 for word in words[3:]):
-            raise SetupError(f"{where}, line {number}: write `name role sha256 [requests a minute]`, as `snaar key NAME` prints it")
+            raise SetupError(
+                f"{where}, line {number}: write `name role sha256 [requests a minute]`, as `snaar key NAME` prints it"
+            )
         keys.append(Key(words[0], Role[words[1]], words[2], int(words[3]) if words[3:] else None))
     return keys
 

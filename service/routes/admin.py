@@ -20,17 +20,17 @@ BundleName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$")
 class ReloadRequest(BaseModel):
     """`bundle` is the name of a folder beside the bundle that was served at the start; without it that one is read again."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     bundle: BundleName | None = None
 
 
 class ShadowRequest(BaseModel):
-    """Which bundle reads along, and for what share of the requests."""
+    """Which bundle reads along, and for what share of the requests; without a bundle none does."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
-    bundle: BundleName
+    bundle: BundleName | None = None
     share: Annotated[float, Field(gt=0, le=1)] = 0.1
 
 
@@ -58,7 +58,11 @@ async def one_worker(settings: SettingsHere) -> None:
         raise RequestError(409, "several_workers", message)
 
 
-router = APIRouter(prefix="/v1/admin", dependencies=[Depends(one_worker)], responses={409: {"model": ErrorOut, "description": "not possible now"}})
+router = APIRouter(
+    prefix="/v1/admin",
+    dependencies=[Depends(one_worker)],
+    responses={409: {"model": ErrorOut, "description": "not possible now"}},
+)
 
 
 @router.get("/models", summary="The bundles in memory", response_model=ModelsOut)
@@ -80,15 +84,10 @@ async def post_rollback(request: Request, models: ModelsHere) -> dict[str, Any]:
     return _models(request)
 
 
-@router.put("/shadow", summary="Let a second bundle read a share of the traffic", response_model=ModelsOut)
+@router.put("/shadow", summary="Let a second bundle read a share of the traffic, or end that", response_model=ModelsOut)
 async def put_shadow(body: ShadowRequest, request: Request, models: ModelsHere, settings: SettingsHere) -> dict[str, Any]:
-    request.app.state.shadow = Shadow(await models.load(_folder(settings, body.bundle)), body.share)
-    return _models(request)
-
-
-@router.delete("/shadow", summary="End the shadow", response_model=ModelsOut)
-async def delete_shadow(request: Request) -> dict[str, Any]:
-    request.app.state.shadow = None
+    named = body.bundle
+    request.app.state.shadow = Shadow(await models.load(_folder(settings, named)), body.share) if named else None
     return _models(request)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from model.score import Result
@@ -30,12 +30,16 @@ class ScoreOut(BaseModel):
 class PredictRequest(BaseModel):
     """A review, or a batch: a list of lists of one review each."""
 
+    model_config = ConfigDict(strict=True)
+
     inputs: str | list[str] | list[list[str]] = Field(examples=["Binnen een dag in huis!"])
     raw_scores: bool = False
 
 
 class InfinityRequest(BaseModel):
     """Reviews. `model` may be any name: there is one model."""
+
+    model_config = ConfigDict(strict=True)
 
     input: list[str] = Field(examples=[["Binnen een dag in huis!"]])
     model: str = "default"
@@ -95,7 +99,9 @@ def _single_and_texts(inputs: str | list[str] | list[list[str]]) -> tuple[bool, 
         return True, [inputs[0]]
     texts = [entry[0] for entry in inputs if isinstance(entry, list) and len(entry) == 1]
     if len(texts) != len(inputs):
-        raise RequestError(422, "invalid_request", 'field `inputs`: send "a review", or a batch as [["one"], ["another"]]; no pairs')
+        raise RequestError(
+            422, "invalid_request", 'field `inputs`: send "a review", or a batch as [["one"], ["another"]]; no pairs'
+        )
     return False, texts
 
 

@@ -1,10 +1,13 @@
 """`GET /docs`: the interactive documentation, with everything it needs from this service alone."""
 
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import fastapi_offline
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
@@ -27,4 +30,17 @@ def install(app: FastAPI) -> None:
         page.headers["content-security-policy"] = POLICY
         return page
 
+    app.openapi = cache(lambda: describe(app))  # type: ignore[method-assign]
     app.mount("/docs/static", StaticFiles(directory=STATIC))
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document, with the limits of this service and the lenses of its bundle."""
+    document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    shapes = document["components"]["schemas"]
+    counts = {"minItems": 1, "maxItems": app.state.settings.max_reviews}
+    shapes["ClassifyRequest"]["properties"]["reviews"].update(counts)
+    shapes["InfinityRequest"]["properties"]["input"].update(counts)
+    lenses = [lens.id for lens in app.state.models.current.predictor.taxonomy.lenses]
+    shapes["Options"]["properties"]["lenses"]["anyOf"][0]["items"]["enum"] = lenses
+    return document

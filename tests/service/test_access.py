@@ -48,7 +48,10 @@ def test_without_a_key_only_health_page_and_documentation_open(guarded: TestClie
     assert (answer.status_code, answer.json()["error_type"]) == (401, "no_key")
     assert answer.headers["www-authenticate"] == "Bearer"
     assert guarded.post("/v1/classify", json=ASK, headers=bearer("snaar_x")).json()["error_type"] == "unknown_key"
-    assert guarded.post("/v1/classify", json=ASK, headers={b"authorization": b"Bearer \xe9\xff"}).json()["error_type"] == "unknown_key"
+    assert (
+        guarded.post("/v1/classify", json=ASK, headers={b"authorization": b"Bearer \xe9\xff"}).json()["error_type"]
+        == "unknown_key"
+    )
 
 
 @pytest.mark.parametrize(
@@ -72,9 +75,7 @@ def test_a_limited_key_is_told_when_to_come_back(guarded: TestClient, secrets: d
     assert 1 <= int(answers[2].headers["retry-after"]) <= 31
 
 
-def test_keys_change_without_a_restart_and_a_broken_file_changes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_keys_change_without_a_restart_and_a_broken_file_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.keys.LOOK_AGAIN", 0.0)
     old, new = keys.make("old", Role.use, None), keys.make("new", Role.use, None)
     file = tmp_path / "keys"
@@ -97,7 +98,9 @@ def test_secrets_are_not_kept(secrets: dict[str, tuple[str, keys.Key]], file: Pa
     assert all(secret not in file.read_text() and secret not in repr(key) for secret, key in secrets.values())
 
 
-@pytest.mark.parametrize("line", ["jan use", "jan use abc", "jan king " + "0" * 64, "ja!n use " + "0" * 64, "jan use " + "0" * 64 + " nul"])
+@pytest.mark.parametrize(
+    "line", ["jan use", "jan use abc", "jan king " + "0" * 64, "ja!n use " + "0" * 64, "jan use " + "0" * 64 + " nul"]
+)
 def test_a_wrong_line_is_named(line: str) -> None:
     with pytest.raises(SetupError, match="line 2"):
         keys.parse(f"# first\n{line}", where="keys.txt")
@@ -115,7 +118,12 @@ def test_without_keys_administration_is_for_this_machine_and_no_web_page(client:
 
 
 def test_every_answer_carries_the_headers_that_keep_browsers_safe(client: TestClient, guarded: TestClient) -> None:
-    for answer in (client.get("/v1/info"), client.get("/nowhere"), guarded.get("/v1/info"), client.post("/v1/classify", content="{")):
+    for answer in (
+        client.get("/v1/info"),
+        client.get("/nowhere"),
+        guarded.get("/v1/info"),
+        client.post("/v1/classify", content="{"),
+    ):
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert "default-src 'none'" in answer.headers["content-security-policy"]
         assert answer.headers["x-request-id"]
