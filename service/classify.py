@@ -1,8 +1,12 @@
 """What every front door does with reviews: hold them against the limit, and read the rest."""
 
+import re
+
 from model.predictor import Predictor
 from model.redact import Redactor
 from model.score import Result
+
+HALF_CHARACTERS = re.compile("[\ud800-\udfff]")  # JSON can hold one half of a surrogate pair; UTF-8 cannot
 
 
 def classify(predictor: Predictor, texts: list[str], *, max_characters: int) -> list[Result]:
@@ -28,4 +32,5 @@ def in_place(texts: list[str], results: list[Result], *, max_characters: int) ->
 
 def redact(redactor: Redactor, texts: list[str], results: list[Result]) -> list[str | None]:
     """The texts without personal data; None for a text that could not be read."""
-    return [redactor.redact(text) if found.status == "ok" else None for text, found in zip(texts, results, strict=True)]
+    whole = [HALF_CHARACTERS.sub("\ufffd", text) for text in texts]
+    return [redactor.redact(text) if found.status == "ok" else None for text, found in zip(whole, results, strict=True)]

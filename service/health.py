@@ -4,6 +4,7 @@ import asyncio
 import time
 
 from service.batcher import Batcher
+from service.memory import give_back
 from service.models import Models
 
 
@@ -48,7 +49,8 @@ class Health:
         self.last_answer = time.monotonic()
 
     async def watch(self) -> None:
-        """Check for ever."""
+        """Check for ever, and tidy up."""
         while True:
             await asyncio.sleep(self.every)
             await self.check()
+            await asyncio.to_thread(give_back)

@@ -22,7 +22,7 @@ class Settings(BaseSettings):
     max_characters: int = Field(default=20_000, ge=1, description="characters in one review")
     max_body_bytes: int = Field(default=32_000_000, ge=1, description="bytes in the body of a request")
     timeout: float = Field(default=30, gt=0, description="seconds within which a request is answered, or refused with 504")
-    queue_tokens: int = Field(default=32_768, ge=1, description="tokens that may wait, by estimate; beyond it 429")
+    queue_tokens: int = Field(default=16_384, ge=1, description="tokens that may wait, by estimate; beyond it 429")
     body_seconds: float = Field(default=15, gt=0, description="seconds in which a body must have come")
     max_connections: int = Field(default=1000, ge=1, description="open connections of a worker; beyond it 503")
     workers: int = Field(default=1, ge=1, description="processes that answer")
