@@ -36,7 +36,9 @@ def main() -> None:
             made = Path(shutil.copytree(DEFAULT_BUNDLE, Path(folder) / f"bundle-{number}"))
             write_manifest(made, replace(Bundle.open(made).manifest, version=f"0.1.{number}"))
             names[Bundle.open(made).sha256] = made.name
-        with serving(Path(folder), "--bundle", str(Path(folder) / "bundle-0"), LOG_REQUESTS="false", CANARY_SECONDS="2") as served:
+        with serving(
+            Path(folder), "--bundle", str(Path(folder) / "bundle-0"), LOG_REQUESTS="false", CANARY_SECONDS="2"
+        ) as served:
             asyncio.run(_run(served, names, options.reloads))
 
 

@@ -68,7 +68,7 @@ def parse(text: str, *, where: str) -> list[Key]:
 
 
 class Keyring:
-    """The keys of a file and of the environment. The file is read again when it changes; while what it says is wrong, the
+    """The keys of a file and of a setting. The file is read again when it changes; while what it says is wrong, the
     keys from before hold."""
 
     def __init__(self, *, file: Path | None, given: str) -> None:

@@ -10,6 +10,7 @@ from model.errors import ModelError
 from model.predictor import Predictor
 from model.redact import Redactor
 from service.errors import ReloadError
+from service.memory import forget
 from service.metrics import Metrics
 
 LOG = logging.getLogger("snaar.models")
@@ -57,6 +58,7 @@ class Models:
         it is not fit to."""
         async with self.changing:
             self._take_over(await self.load(folder))
+            await asyncio.to_thread(forget)
 
     async def rollback(self) -> None:
         """Go back to the previous model; raises ReloadError where there is none."""

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from fastapi import Request
+from starlette.concurrency import run_in_threadpool
 
 from model.score import Result
 from service.batcher import Answer, Batcher, QueueFull
@@ -41,7 +42,7 @@ class Reader:
         answer = await self._while_connected(fitting(texts, max_characters=limit))
         results = in_place(texts, answer.results, max_characters=limit)
         seen.waited, seen.computed, seen.tokens = answer.waited, answer.computed, sum(result.tokens for result in results)
-        self.metrics.results(results)
+        await run_in_threadpool(self.metrics.results, results)
         if self.shadow:
             self.shadow.follow(fitting(texts, max_characters=limit), answer.results, self.batcher, self.metrics)
         return results

@@ -20,7 +20,7 @@ class Settings(BaseSettings):
     threads: int | None = Field(default=None, ge=1, description="threads of the network; default: the processors at hand")
     max_reviews: int = Field(default=256, ge=1, description="reviews in one request")
     max_characters: int = Field(default=20_000, ge=1, description="characters in one review")
-    max_body_bytes: int = Field(default=32_000_000, ge=1, description="bytes in the body of a request")
+    max_body_bytes: int = Field(default=8_000_000, ge=1, description="bytes in the body of a request")
     timeout: float = Field(default=30, gt=0, description="seconds within which a request is answered, or refused with 504")
     queue_tokens: int = Field(default=16_384, ge=1, description="tokens that may wait, by estimate; beyond it 429")
     body_seconds: float = Field(default=15, gt=0, description="seconds in which a body must have come")
