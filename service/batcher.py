@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from model.predictor import Predictor
 from model.score import Result
 
-BATCH_TOKENS = 1024  # what one batch holds, by estimate; see benchmarks/RESULTS.md
+BATCH_TOKENS = 1024  # what one batch holds, by estimate: 0.15 s at 6,671 tokens/s (benchmarks/RESULTS.md)
 SLICE_TOKENS = 256  # what a request gets before the next has its turn
-CHARACTERS_A_TOKEN = 4  # Dutch reviews have 4.3; only the length of the queue hangs on it
+CHARACTERS_A_TOKEN = 4  # the reviews of training/data have 3.9; only the length of the queue hangs on it
 REMEMBERED = 0.9  # how slowly the measured speed follows
 
 
