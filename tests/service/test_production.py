@@ -204,7 +204,7 @@ def test_sighup_loads_the_bundle_anew_and_sigterm_finishes_what_was_accepted(bun
             if HTTP.get(f"{served.url}/v1/info").json()["model"]["version"] == "0.1.1":
                 break
         with ThreadPoolExecutor(8) as pool:
-            asked = [pool.submit(ask, served, *[LONG] * 6) for _ in range(8)]
+            asked = [pool.submit(ask, served, *[LONG] * 4) for _ in range(8)]
             time.sleep(0.2)
             served.process.terminate()
             time.sleep(0.3)
