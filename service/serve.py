@@ -19,10 +19,11 @@ def serve(settings: Settings) -> None:
             f"without keys the service listens to this machine only, not on {settings.host}: make a key with `snaar key NAME` and "
             "set SNAAR_KEYS_FILE, or set SNAAR_ALLOW_OPEN=true where something else guards the door"
         )
+    if settings.workers == 1:
+        return _run(settings)
     with TemporaryDirectory(prefix="snaar-metrics-") as folder:
-        if settings.workers > 1:
-            share_metrics(folder)
-        _run(settings)
+        share_metrics(folder)
+        return _run(settings)
 
 
 def _run(settings: Settings) -> None:
