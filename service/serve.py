@@ -43,7 +43,7 @@ def _run(settings: Settings) -> None:
         ws="none",
         log_config=_logging(uvicorn.config.LOGGING_CONFIG, requests=settings.log_requests),
         limit_concurrency=settings.max_connections,
-        timeout_worker_healthcheck=60,  # a worker that still loads must not be taken for one that hangs
+        timeout_worker_healthcheck=20,  # a worker that still loads must not be taken for one that hangs
         timeout_graceful_shutdown=int(settings.stop_seconds),
     )
     if settings.workers > 1:
