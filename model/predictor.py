@@ -84,12 +84,14 @@ class Predictor:
 
     def failed_canaries(self) -> list[str]:
         """What the bundle's own canary texts get wrong, in words; empty when all is well."""
-        canaries = self.bundle.manifest.canaries
-        found = self.predict([canary.text for canary in canaries])
+        return self.canary_failures(self.predict([canary.text for canary in self.bundle.manifest.canaries]))
+
+    def canary_failures(self, found: list[Result]) -> list[str]:
+        """The same, from results of the canary texts."""
         labels = [{label.id + label.sign for label in result.labels} for result in found]
         return [
             f"canary {number}: {', '.join(sorted(set(canary.labels) - got))} not found"
-            for number, (canary, got) in enumerate(zip(canaries, labels, strict=True), 1)
+            for number, (canary, got) in enumerate(zip(self.bundle.manifest.canaries, labels, strict=True), 1)
             if not set(canary.labels) <= got
         ]
 

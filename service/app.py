@@ -1,41 +1,95 @@
 """The HTTP application."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
-from model.predictor import Predictor
-from model.redact import Redactor
 from service import errors
+from service.access import Access
+from service.batcher import Batcher
+from service.errors import ReloadError
+from service.health import Health
+from service.keys import Keyring
 from service.limit import BodyLimit
-from service.routes import about, classify, page
+from service.metrics import Metrics
+from service.models import Model, Models
+from service.observe import Observe
+from service.routes import about, admin, alias, classify, docs, page
 from service.settings import Settings
+from service.stop import on_signals
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The application; the bundle is loaded and verified when it starts."""
     chosen = settings or Settings()
+    metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        predictor = Predictor.load(chosen.bundle, threads=chosen.threads)
-        predictor.bundle.verify()
-        app.state.predictor = predictor
-        app.state.redactor = Redactor.on(predictor.splitter)
+        state = app.state
+        first = Model.load(chosen.bundle, threads=chosen.threads)
+        state.models = Models(first, threads=chosen.threads, metrics=metrics)
+        state.shadow = None
+        state.reloading = None
+        state.batcher = Batcher(max_tokens=chosen.queue_tokens, seen=metrics.batch)
+        state.health = Health(state.models, state.batcher, every=chosen.canary_seconds)
+        await state.health.check()
+        watching = asyncio.create_task(state.health.watch())
+        on_signals(drain=state.health.drain, seconds=chosen.drain_seconds, reload=partial(_reload, app, chosen.bundle))
         yield
+        watching.cancel()
+        state.batcher.close()
 
     app = FastAPI(
         title="Snaar",
         version=version("snaar"),
         description="Wat beweegt Nederlandstalige klanten? Reviews erin; lagen, drijfveren en de zinnen die het bewijzen eruit.",
         lifespan=lifespan,
+        responses=errors.DECLARED,
+        docs_url=None,
+        openapi_url="/openapi.json" if chosen.docs else None,
+        redoc_url=None,
     )
     app.state.settings = chosen
-    app.add_middleware(BodyLimit, max_bytes=chosen.max_body_bytes)
+    app.state.metrics = metrics
+    _surround(app, chosen, metrics)
     errors.install(app)
     app.include_router(classify.router)
     app.include_router(about.router)
+    app.include_router(admin.router)
+    app.include_router(alias.router)
     app.include_router(page.router)
+    if chosen.docs:
+        docs.install(app)
     return app
+
+
+def _reload(app: FastAPI, folder: Path) -> None:
+    """Begin to load the bundle anew; what comes of it is in the log and the metrics."""
+
+    async def reload() -> None:
+        with suppress(ReloadError):
+            await app.state.models.reload(folder)
+
+    app.state.reloading = asyncio.create_task(reload())  # kept, for a task nobody holds may be lost
+
+
+def _surround(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
+    """Middleware; the last one added is the first to see a request."""
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.body_seconds)
+    app.add_middleware(Access, keyring=Keyring(file=settings.keys_file, given=settings.keys))
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins.split(),
+            allow_methods=["GET", "POST"],
+            allow_headers=["authorization", "content-type", "x-api-key", "x-request-id"],
+            expose_headers=["retry-after", "x-request-id", "x-error-type"],
+        )
+    app.add_middleware(Observe, metrics=metrics, draining=lambda: app.state.health.draining)

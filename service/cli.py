@@ -1,4 +1,4 @@
-"""The command line: `snaar serve | classify | score | report | labels | check`."""
+"""The command line: `snaar serve | key | classify | score | report | labels | check`."""
 
 import json
 import sys
@@ -36,21 +36,43 @@ class Language(StrEnum):
     en = "en"
 
 
+class RoleName(StrEnum):
+    """What a key is good for."""
+
+    metrics = "metrics"
+    use = "use"
+    admin = "admin"
+
+
 @app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; default SNAAR_HOST or 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; default SNAAR_PORT or 8080.")] = None,
     bundle: Annotated[Path | None, typer.Option(help="Folder of the bundle; default the one that ships.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that answer; default 1.")] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds within which a request is answered; default 30.")] = None,
 ) -> None:
-    """Serve the HTTP endpoint."""
-    import uvicorn
+    """Serve the HTTP endpoint. Everything else is set by SNAAR_… variables: docs/operations.md has them all."""
+    from service.serve import serve as serve_with
 
-    from service.app import create_app
-
-    given = {"host": host, "port": port, "bundle": bundle}
+    given = {"host": host, "port": port, "bundle": bundle, "workers": workers, "timeout": timeout}
     settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     Bundle.open(settings.bundle).verify()
-    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, access_log=False)
+    serve_with(settings)
+
+
+@app.command()
+def key(
+    name: Annotated[str, typer.Argument(help="Whose key it is: letters, digits, dots, dashes, underscores.")],
+    role: Annotated[RoleName, typer.Option(help="metrics reads /metrics, use also scores, admin also reloads.")] = RoleName.use,
+    per_minute: Annotated[int | None, typer.Option(min=1, help="Requests a minute; default no limit.")] = None,
+) -> None:
+    """Make an API key. It is shown once; keep the line below it in SNAAR_KEYS_FILE."""
+    from service import keys  # what the other commands need not load
+
+    secret, made = keys.make(name, keys.Role[role.value], per_minute)
+    print(f"key:  {secret}")
+    print(f"line: {made.line}")
 
 
 @app.command()

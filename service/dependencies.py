@@ -1,4 +1,4 @@
-"""What routes are given: the loaded predictor and the settings."""
+"""What routes are given: the loaded model, the queue and the settings."""
 
 from typing import Annotated
 
@@ -6,24 +6,43 @@ from fastapi import Depends, Request
 
 from model.predictor import Predictor
 from model.redact import Redactor
+from service.health import Health
+from service.models import Models
+from service.reader import Reader
 from service.settings import Settings
 
 
-def _predictor(request: Request) -> Predictor:
-    found: Predictor = request.app.state.predictor
+async def _models(request: Request) -> Models:
+    found: Models = request.app.state.models
     return found
 
 
-def _redactor(request: Request) -> Redactor:
-    found: Redactor = request.app.state.redactor
-    return found
+async def _predictor(request: Request) -> Predictor:
+    return (await _models(request)).current.predictor
 
 
-def _settings(request: Request) -> Settings:
+async def _redactor(request: Request) -> Redactor:
+    return (await _models(request)).current.redactor
+
+
+async def _settings(request: Request) -> Settings:
     found: Settings = request.app.state.settings
+    return found
+
+
+async def _reader(request: Request) -> Reader:
+    state = request.app.state
+    return Reader(request, state.models.current, state.batcher, state.metrics, state.settings, state.shadow)
+
+
+async def _health(request: Request) -> Health:
+    found: Health = request.app.state.health
     return found
 
 
 PredictorHere = Annotated[Predictor, Depends(_predictor)]
 RedactorHere = Annotated[Redactor, Depends(_redactor)]
 SettingsHere = Annotated[Settings, Depends(_settings)]
+ModelsHere = Annotated[Models, Depends(_models)]
+ReaderHere = Annotated[Reader, Depends(_reader)]
+HealthHere = Annotated[Health, Depends(_health)]

@@ -9,22 +9,57 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from model.errors import ModelError
+from service.schemas import ErrorOut
 
-OWN_FIELDS = {"body", "query", "path", "reviews", "id", "text", "options", "scores", "lenses", "redact"}
+OWN_FIELDS = {
+    "body", "query", "path", "reviews", "id", "text", "options", "scores", "lenses", "redact",
+    "bundle", "share", "inputs", "input", "raw_scores", "truncate", "model",
+}  # fmt: skip
 STATUS_TYPES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+STATUSES = {
+    400: "not JSON at all",
+    401: "no key, or an unknown one",
+    403: "the key has not the role",
+    404: "no such address",
+    405: "wrong method",
+    408: "the body came too slowly",
+    413: "over a limit of size",
+    422: "not what we expect; the message names the field",
+    429: "too much at once; `Retry-After` says when to try again",
+    500: "our fault",
+    503: "not ready, or stopping",
+    504: "not read in time",
+}
+DECLARED: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorOut, "description": meaning} for status, meaning in STATUSES.items()
+}
 
 
 class RequestError(Exception):
-    """A request we refuse, with its status and `error_type`."""
+    """A request we refuse, with its status and `error_type`; `retry_after` in seconds where trying again helps."""
 
-    def __init__(self, status: int, error_type: str, message: str) -> None:
+    def __init__(self, status: int, error_type: str, message: str, *, retry_after: int | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.error_type = error_type
+        self.retry_after = retry_after
 
 
-def answer(status: int, error_type: str, message: str) -> JSONResponse:
-    return JSONResponse({"error": message, "error_type": error_type}, status_code=status)
+class SetupError(ModelError):
+    """The service cannot start like this; the message says what to change."""
+
+
+class ReloadError(ModelError):
+    """A bundle that may not take over; the message says why. What answered before still does."""
+
+
+def answer(status: int, error_type: str, message: str, *, retry_after: int | None = None) -> JSONResponse:
+    headers = {"x-error-type": error_type}
+    if retry_after is not None:
+        headers["retry-after"] = str(max(1, retry_after))
+    if status == 401:
+        headers["www-authenticate"] = "Bearer"
+    return JSONResponse({"error": message, "error_type": error_type}, status_code=status, headers=headers)
 
 
 def install(app: FastAPI) -> None:
@@ -32,7 +67,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestError)
     async def refused(_: Request, error: RequestError) -> JSONResponse:
-        return answer(error.status, error.error_type, str(error))
+        return answer(error.status, error.error_type, str(error), retry_after=error.retry_after)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -41,7 +76,13 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def framework(_: Request, error: HTTPException) -> JSONResponse:
         message = "no such address; see /docs" if error.status_code == 404 else str(error.detail)
-        return answer(error.status_code, STATUS_TYPES.get(error.status_code, "bad_request"), message)
+        found = answer(error.status_code, STATUS_TYPES.get(error.status_code, "bad_request"), message)
+        found.headers.update(error.headers or {})
+        return found
+
+    @app.exception_handler(ReloadError)
+    async def unfit(_: Request, error: ReloadError) -> JSONResponse:
+        return answer(409, "bundle_refused", str(error))
 
     @app.exception_handler(ModelError)
     async def broken(_: Request, error: ModelError) -> JSONResponse:

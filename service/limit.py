@@ -1,16 +1,21 @@
-"""No body larger than the limit is ever held in memory, announced or not."""
+"""No body larger than the limit is ever held in memory, announced or not, and none may take for ever to come."""
+
+import asyncio
+import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import answer
+from service.seen import Seen
 
 
 class BodyLimit:
-    """Middleware that answers 413 to a body of more than `max_bytes`."""
+    """Middleware that answers 413 to a body of more than `max_bytes`, 408 to one that takes more than `seconds`."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, seconds: float) -> None:
         self.app = app
         self.max_bytes = max_bytes
+        self.seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -19,24 +24,39 @@ class BodyLimit:
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > self.max_bytes:
             return await refusal(scope, receive, send)
-        body = bytearray()
-        more = True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return None
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-            if len(body) > self.max_bytes:
-                return await refusal(scope, receive, send)
-        whole: Message = {"type": "http.request", "body": bytes(body), "more_body": False}
-        given = False
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(self.seconds):
+                body = await _body(receive, self.max_bytes)
+        except TimeoutError:
+            slow = answer(408, "too_slow", f"the body did not come within {self.seconds:g} s; send it at once")
+            return await slow(scope, receive, send)
+        if body is None:
+            return None
+        Seen.of(scope).received = time.monotonic() - began
+        if len(body) > self.max_bytes:
+            return await refusal(scope, receive, send)
+        return await self.app(scope, _replay(body, receive), send)
 
-        async def replay() -> Message:
-            nonlocal given
-            if given:
-                return await receive()
-            given = True
-            return whole
 
-        return await self.app(scope, replay, send)
+async def _body(receive: Receive, max_bytes: int) -> bytes | None:
+    """The whole body, or the beginning of one that is too large; None when the client leaves before its end."""
+    body = bytearray()
+    more = True
+    while more and len(body) <= max_bytes:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return bytes(body)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives the body first and then goes on as before."""
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return replay

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class ReviewIn(BaseModel):
     """One review. The `id` is yours and comes back with the result."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     id: Annotated[str, Field(max_length=200)] | None = None
     text: str
@@ -18,7 +18,7 @@ class Options(BaseModel):
     """`scores` adds the scores of all outputs; `lenses` keeps the labels of these lenses alone; `redact` adds the text with
     personal data replaced by tags."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     scores: bool = False
     lenses: list[str] | None = None
@@ -30,6 +30,7 @@ class ClassifyRequest(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
+        strict=True,
         json_schema_extra={
             "examples": [
                 {

@@ -1,5 +1,6 @@
 """Everything that can be set from outside, and its limits: read from the environment, `SNAAR_` before each name."""
 
+import os
 from pathlib import Path
 
 from pydantic import Field
@@ -19,4 +20,28 @@ class Settings(BaseSettings):
     threads: int | None = Field(default=None, ge=1, description="threads of the network; default: the processors at hand")
     max_reviews: int = Field(default=256, ge=1, description="reviews in one request")
     max_characters: int = Field(default=20_000, ge=1, description="characters in one review")
-    max_body_bytes: int = Field(default=32_000_000, ge=1, description="bytes in the body of a request")
+    max_body_bytes: int = Field(default=8_000_000, ge=1, description="bytes in the body of a request")
+    timeout: float = Field(default=30, gt=0, description="seconds within which a request is answered, or refused with 504")
+    queue_tokens: int = Field(default=16_384, ge=1, description="tokens that may wait, by estimate; beyond it 429")
+    body_seconds: float = Field(default=15, gt=0, description="seconds in which a body must have come")
+    max_connections: int = Field(default=1000, ge=1, description="open connections of a worker; beyond it 503")
+    workers: int = Field(default=1, ge=1, description="processes that answer")
+    drain_seconds: float = Field(default=0, ge=0, description="seconds between SIGTERM and refusing new connections")
+    stop_seconds: float = Field(default=30, gt=0, description="seconds after that in which what was accepted is finished")
+    keys: str = Field(default="", description="keys, `name role sha256` each, `;` between them")
+    keys_file: Path | None = Field(default=None, description="file with a key a line; read again when it changes")
+    allow_open: bool = Field(default=False, description="listen beyond this machine without keys")
+    cors_origins: str = Field(default="", description="origins whose pages may call, spaces between them; default none")
+    docs: bool = Field(default=True, description="serve /docs and /openapi.json")
+    log_requests: bool = Field(default=True, description="one JSON line a request on standard output")
+    canary_seconds: float = Field(default=10, gt=0, description="seconds between canary predictions")
+
+
+def share_metrics(folder: str) -> None:
+    """Let the workers this process starts keep their counts together in a folder; prometheus-client asks for it this way."""
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+
+
+def shared_metrics() -> bool:
+    """Whether this is one worker of several."""
+    return "PROMETHEUS_MULTIPROC_DIR" in os.environ

@@ -4,13 +4,14 @@ import platform
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.concurrency import run_in_threadpool
 
-from service.dependencies import PredictorHere, SettingsHere
+from service.dependencies import HealthHere, PredictorHere, SettingsHere
 from service.errors import RequestError
 from service.routes.classify import model_of
-from service.schemas import ErrorOut
 
 router = APIRouter()
 
@@ -39,9 +40,16 @@ async def live() -> dict[str, str]:
     return {"status": "live"}
 
 
-@router.get("/health/ready", summary="Does the model answer its canary texts?", responses={503: {"model": ErrorOut}})
-async def ready(predictor: PredictorHere) -> dict[str, str]:
-    failed = await run_in_threadpool(predictor.failed_canaries)
-    if failed:
-        raise RequestError(503, "not_ready", "; ".join(failed))
+@router.get("/health/ready", summary="Did the model read its canary texts well, and does it take requests?")
+async def ready(health: HealthHere) -> dict[str, str]:
+    problem = health.problem
+    if problem is not None:
+        raise RequestError(503, *problem)
     return {"status": "ready"}
+
+
+@router.get("/metrics", summary="Counts and times for Prometheus; never text", response_class=Response)
+async def metrics(request: Request, health: HealthHere) -> Response:
+    state = request.app.state
+    page = await run_in_threadpool(state.metrics.page, state.batcher, ready=health.problem is None)
+    return Response(page, media_type=CONTENT_TYPE_LATEST)

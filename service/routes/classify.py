@@ -1,13 +1,18 @@
 """`POST /v1/classify`: reviews in, labels with evidence out."""
 
+import json
+
 from fastapi import APIRouter
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
-from service.classify import classify, redact
-from service.dependencies import PredictorHere, RedactorHere, SettingsHere
+from model.predictor import Predictor
+from model.score import Result
+from service.classify import redact
+from service.dependencies import ReaderHere
 from service.errors import RequestError
-from service.schemas import ClassifyRequest, ClassifyResponse, ErrorOut
+from service.models import Model
+from service.schemas import ClassifyRequest, ClassifyResponse
 
 router = APIRouter()
 
@@ -15,32 +20,35 @@ router = APIRouter()
 @router.post(
     "/v1/classify",
     response_model=ClassifyResponse,
-    responses={413: {"model": ErrorOut}, 422: {"model": ErrorOut}},
     summary="Read reviews: tiers, motivators, sentiment, journey, engagement, with the sentences that prove them",
 )
-async def post_classify(
-    request: ClassifyRequest, predictor: PredictorHere, redactor: RedactorHere, settings: SettingsHere
-) -> JSONResponse:
-    if not 1 <= len(request.reviews) <= settings.max_reviews:
-        raise RequestError(422, "invalid_request", f"field `reviews`: send 1 to {settings.max_reviews} reviews in one request")
-    unknown = set(request.options.lenses or []) - {lens.id for lens in predictor.taxonomy.lenses}
-    if unknown:
-        known = ", ".join(lens.id for lens in predictor.taxonomy.lenses)
+async def post_classify(request: ClassifyRequest, reader: ReaderHere) -> Response:
+    reader.check_count("reviews", len(request.reviews))
+    lenses = [lens.id for lens in reader.model.predictor.taxonomy.lenses]
+    if set(request.options.lenses or []) - set(lenses):
+        known = ", ".join(lenses)
         raise RequestError(422, "invalid_request", f"field `options.lenses`: an unknown lens; known are {known}")
+    results = await reader.read([review.text for review in request.reviews])
+    body = await run_in_threadpool(write, request, results, reader.model)
+    return Response(body, media_type="application/json")
+
+
+def write(request: ClassifyRequest, results: list[Result], model: Model) -> bytes:
+    """The answer as JSON, one review at a time: in a thread of its own, for long answers take long to write."""
+    predictor, lenses = model.predictor, request.options.lenses
     texts = [review.text for review in request.reviews]
-    results = await run_in_threadpool(classify, predictor, texts, max_characters=settings.max_characters)
-    lenses = request.options.lenses
-    answers = [
-        {"id": review.id, **(result if lenses is None else result.only(lenses)).to_dict(scores=request.options.scores)}
-        for review, result in zip(request.reviews, results, strict=True)
-    ]
-    if request.options.redact:
-        for answer, clean in zip(answers, await run_in_threadpool(redact, redactor, texts, results), strict=True):
-            answer["redacted_text"] = clean
-    return JSONResponse({"model": model_of(predictor), "taxonomy_version": predictor.taxonomy.version, "results": answers})
+    clean = redact(model.redactor, texts, results) if request.options.redact else []
+    written = []
+    for number, (review, result) in enumerate(zip(request.reviews, results, strict=True)):
+        shown = result if lenses is None else result.only(lenses)
+        extra = {"redacted_text": clean[number]} if clean else {}
+        answer = {"id": review.id, **shown.to_dict(scores=request.options.scores), **extra}
+        written.append(json.dumps(answer, ensure_ascii=False, separators=(",", ":")))
+    head = json.dumps({"model": model_of(predictor), "taxonomy_version": predictor.taxonomy.version}, separators=(",", ":"))
+    return f'{head[:-1]},"results":[{",".join(written)}]}}'.encode()
 
 
-def model_of(predictor: PredictorHere) -> dict[str, str]:
+def model_of(predictor: Predictor) -> dict[str, str]:
     """Which bundle answers."""
     manifest = predictor.bundle.manifest
     return {"name": manifest.name, "version": manifest.version, "sha256": predictor.bundle.sha256}

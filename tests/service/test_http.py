@@ -55,6 +55,12 @@ def test_redacted_text_comes_on_request(client: TestClient) -> None:
     assert "redacted_text" not in classify(client, "Top!")["results"][0]
 
 
+def test_half_a_character_is_replaced_before_redaction(client: TestClient) -> None:
+    body = b'{"reviews": [{"text": "\\ud800 Mail jan@ziggo.nl"}], "options": {"redact": true}}'
+    answer = client.post("/v1/classify", content=body, headers={"content-type": "application/json"})
+    assert answer.json()["results"][0]["redacted_text"] == "\ufffd Mail [EMAIL]"
+
+
 def test_the_page_holds_all_it_needs(client: TestClient) -> None:
     page = client.get("/")
     assert page.headers["content-type"].startswith("text/html")

@@ -1,0 +1,221 @@
+"""Requests share batches: one thread reads whatever waits, a little of each request in turn.
+
+A request that finds nothing running goes at once; those that come while a batch runs wait for its end and go together.
+A large request gives way after each slice, so a small one never waits for all of it. The scores of a review do not
+depend on its batch (docs/decisions/0001), so how requests are mixed changes nothing but the time they take.
+"""
+
+import asyncio
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from model.predictor import Predictor
+from model.score import Result
+
+BATCH_TOKENS = 1024  # what one batch holds, by estimate: 0.15 s at 6,671 tokens/s (benchmarks/RESULTS.md)
+SLICE_TOKENS = 256  # what a request gets before the next has its turn
+CHARACTERS_A_TOKEN = 4  # the reviews of training/data have 3.9; only the length of the queue hangs on it
+REMEMBERED = 0.9  # how slowly the measured speed follows
+
+
+class QueueFull(Exception):
+    """The queue holds all it may; `seconds` is when it should have room."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__("the queue is full")
+        self.seconds = seconds
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Results in order, with the seconds spent waiting for a turn and the seconds from then on."""
+
+    results: list[Result]
+    waited: float
+    computed: float
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one batch was: requests that had a part in it, estimated tokens, seconds."""
+
+    requests: int
+    tokens: int
+    seconds: float
+
+
+@dataclass(eq=False)
+class Waiting:
+    """A request in the queue. `taken` of its texts are given out."""
+
+    predictor: Predictor
+    texts: list[str]
+    costs: list[int]
+    loop: asyncio.AbstractEventLoop
+    future: "asyncio.Future[Answer]"
+    arrived: float
+    first_turn: float = 0.0
+    taken: int = 0
+    results: list[Result] = field(default_factory=list)
+
+    left: int = field(init=False)  # estimated tokens of the texts not given out yet
+
+    def __post_init__(self) -> None:
+        self.left = sum(self.costs)
+
+    def slice(self, room: int) -> "Part":
+        """The next texts that fit in `room`, at least one."""
+        last, cost = self.taken, 0
+        while last < len(self.texts) and (cost == 0 or cost + self.costs[last] <= room):
+            cost += self.costs[last]
+            last += 1
+        self.first_turn = self.first_turn or time.monotonic()
+        part = Part(self, self.texts[self.taken : last], cost)
+        self.taken = last
+        self.left -= cost
+        return part
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some texts of a request, in a batch."""
+
+    waiting: Waiting
+    texts: list[str]
+    tokens: int
+
+
+def estimated_tokens(text: str) -> int:
+    """About how many tokens a text has, from its length alone."""
+    return len(text) // CHARACTERS_A_TOKEN + 3
+
+
+class Batcher:
+    """The queue and its thread. `seen` is called on that thread after each batch."""
+
+    def __init__(self, *, max_tokens: int, seen: Callable[[Batch], None] = lambda batch: None) -> None:
+        self.max_tokens = max_tokens
+        self.seen = seen
+        self.queue: deque[Waiting] = deque()
+        self.load = 0  # tokens waiting, by estimate, a large request counted as half of `max_tokens`
+        self.speed = 1000.0  # estimated tokens a second
+        self.closed = False
+        self.changed = threading.Condition()
+        self.thread = threading.Thread(target=self._work, name="batcher", daemon=True)
+        self.thread.start()
+
+    async def predict(self, predictor: Predictor, texts: list[str], *, seconds: float, first: bool = False) -> Answer:
+        """Read texts within `seconds`; raises QueueFull at once, TimeoutError later. `first` goes before all others and is
+        never refused: for canary texts. Cancelling drops what has not been read yet."""
+        loop = asyncio.get_running_loop()
+        costs = [estimated_tokens(text) for text in texts]
+        waiting = Waiting(predictor, texts, costs, loop, loop.create_future(), time.monotonic())
+        if not texts:
+            return Answer([], 0.0, 0.0)
+        self._admit(waiting, first=first)
+        try:
+            return await asyncio.wait_for(waiting.future, seconds)
+        finally:
+            self._drop(waiting)
+
+    def room(self, tokens: int = 1) -> bool:
+        """Whether a request of so many tokens would be let in. One of any size is, when less than half the queue is taken:
+        it keeps nobody waiting, for each has a turn."""
+        return self.load + min(tokens, self.max_tokens // 2) <= self.max_tokens
+
+    def close(self) -> None:
+        """End the thread after the batch it is reading."""
+        with self.changed:
+            self.closed = True
+            self.changed.notify()
+        self.thread.join()
+
+    def _admit(self, waiting: Waiting, *, first: bool) -> None:
+        with self.changed:
+            if not first and not self.room(waiting.left):
+                raise QueueFull(math.ceil(self.load / self.speed))
+            self.load += self._weight(waiting)
+            if first:
+                self.queue.appendleft(waiting)
+            else:
+                self.queue.append(waiting)
+            self.changed.notify()
+
+    def _drop(self, waiting: Waiting) -> None:
+        """Take out of the queue what nobody waits for any more."""
+        with self.changed:
+            if waiting.left and waiting in self.queue:
+                self.queue.remove(waiting)
+                self.load -= self._weight(waiting)
+
+    def _weight(self, waiting: Waiting) -> int:
+        return min(waiting.left, self.max_tokens // 2)
+
+    def _work(self) -> None:
+        while parts := self._take():
+            began = time.monotonic()
+            for predictor in {part.waiting.predictor.bundle.sha256: part.waiting.predictor for part in parts}.values():
+                _read(predictor, [part for part in parts if part.waiting.predictor.bundle.sha256 == predictor.bundle.sha256])
+            taken = time.monotonic() - began
+            tokens = sum(part.tokens for part in parts)
+            self.speed = REMEMBERED * self.speed + (1 - REMEMBERED) * tokens / max(taken, 1e-6)
+            self.seen(Batch(len({id(part.waiting) for part in parts}), tokens, taken))
+
+    def _take(self) -> list[Part]:
+        """The next batch; empty when closed."""
+        with self.changed:
+            parts: list[Part] = []
+            while not parts:
+                self.changed.wait_for(lambda: self.queue or self.closed)
+                if self.closed:
+                    return []
+                room = BATCH_TOKENS
+                while self.queue and room > 0:
+                    waiting = self.queue.popleft()
+                    self.load -= self._weight(waiting)
+                    part = waiting.slice(min(room, SLICE_TOKENS))
+                    parts.append(part)
+                    room -= part.tokens
+                    if waiting.taken < len(waiting.texts):
+                        self.queue.append(waiting)
+                        self.load += self._weight(waiting)
+            return parts
+
+
+def _read(predictor: Predictor, parts: list[Part]) -> None:
+    """Read parts of one predictor together; where that fails each alone, so that no request suffers for another."""
+    try:
+        results = iter(predictor.predict([text for part in parts for text in part.texts]))
+        for part in parts:
+            _give(part.waiting, [next(results) for _ in part.texts])
+    except Exception as error:
+        if len(parts) == 1:
+            _settle(parts[0].waiting, error)
+        else:
+            for part in parts:
+                _read(predictor, [part])
+
+
+def _give(waiting: Waiting, results: list[Result]) -> None:
+    waiting.results += results
+    if len(waiting.results) == len(waiting.texts):
+        now = time.monotonic()
+        _settle(waiting, Answer(waiting.results, waiting.first_turn - waiting.arrived, now - waiting.first_turn))
+
+
+def _settle(waiting: Waiting, outcome: Answer | Exception) -> None:
+    """Hand the outcome to the event loop that waits for it, if it still does."""
+
+    def deliver() -> None:
+        if not waiting.future.done():
+            if isinstance(outcome, Answer):
+                waiting.future.set_result(outcome)
+            else:
+                waiting.future.set_exception(outcome)
+
+    if not waiting.loop.is_closed():
+        waiting.loop.call_soon_threadsafe(deliver)

@@ -1,0 +1,73 @@
+"""One request's way through the queue: the limits, the deadline, the client that may leave."""
+
+import asyncio
+from dataclasses import dataclass
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+
+from model.score import Result
+from service.batcher import Answer, Batcher, QueueFull
+from service.classify import fitting, in_place
+from service.errors import RequestError
+from service.metrics import Metrics
+from service.models import Model
+from service.seen import Seen
+from service.settings import Settings
+from service.shadow import Shadow
+
+
+@dataclass(frozen=True)
+class Reader:
+    """What a scoring route is given: its request, and the model that answers it from beginning to end."""
+
+    request: Request
+    model: Model
+    batcher: Batcher
+    metrics: Metrics
+    settings: Settings
+    shadow: Shadow | None
+
+    def check_count(self, field: str, count: int) -> None:
+        """Refuse a request with no reviews or too many; `field` is where they stand."""
+        limit = self.settings.max_reviews
+        if not 1 <= count <= limit:
+            raise RequestError(422, "invalid_request", f"field `{field}`: send 1 to {limit} reviews in one request")
+
+    async def read(self, texts: list[str]) -> list[Result]:
+        """One result a text, in order. Raises RequestError where the queue is full, the time is up or the client has gone."""
+        limit = self.settings.max_characters
+        seen = Seen.of(self.request.scope)
+        seen.reviews, seen.model = len(texts), self.model.predictor.bundle.sha256[:12]
+        answer = await self._while_connected(fitting(texts, max_characters=limit))
+        results = in_place(texts, answer.results, max_characters=limit)
+        seen.waited, seen.computed, seen.tokens = answer.waited, answer.computed, sum(result.tokens for result in results)
+        await run_in_threadpool(self.metrics.results, results)
+        if self.shadow:
+            self.shadow.follow(fitting(texts, max_characters=limit), answer.results, self.batcher, self.metrics)
+        return results
+
+    async def _while_connected(self, texts: list[str]) -> Answer:
+        seconds = self.settings.timeout
+        reading = asyncio.create_task(self.batcher.predict(self.model.predictor, texts, seconds=seconds))
+        leaving = asyncio.create_task(_gone(self.request))
+        try:
+            await asyncio.wait({reading, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if not reading.done():
+                raise RequestError(499, "client_gone", "the client closed the connection before the answer")
+            return reading.result()
+        except QueueFull as full:
+            message = f"too much is waiting; try again in {full.seconds} s"
+            raise RequestError(429, "overloaded", message, retry_after=full.seconds) from None
+        except TimeoutError:
+            message = f"not read within {seconds:g} s; send fewer reviews at a time, or try again when it is quieter"
+            raise RequestError(504, "timeout", message) from None
+        finally:
+            reading.cancel()
+            leaving.cancel()
+
+
+async def _gone(request: Request) -> None:
+    """Returns when the client has closed the connection; the body has been read before."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

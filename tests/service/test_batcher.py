@@ -1,0 +1,119 @@
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from model.predictor import Predictor
+from model.split import Splitter
+from service.batcher import Batch, Batcher, QueueFull
+
+TEXTS = ["Top!", "Weer een uur in de wacht.", "Vriendelijk geholpen. Morgen al in huis!", "De rits was na een week stuk."]
+LONG = "De bezorger was vriendelijk maar het pakket was nat en de doos was kapot. " * 20
+
+
+@pytest.fixture
+def batches() -> list[Batch]:
+    return []
+
+
+@pytest.fixture
+def batcher(batches: list[Batch]) -> Iterator[Batcher]:
+    made = Batcher(max_tokens=4000, seen=batches.append)
+    yield made
+    made.close()
+
+
+def together(*calls: Callable[[], Awaitable[Any]]) -> list[Any]:
+    async def run() -> list[Any]:
+        return await asyncio.gather(*(call() for call in calls), return_exceptions=True)
+
+    return asyncio.run(run())
+
+
+def test_requests_share_batches_and_each_gets_its_own_results(
+    batcher: Batcher, batches: list[Batch], predictor: Predictor
+) -> None:
+    def ask(number: int) -> Callable[[], Awaitable[Any]]:
+        return lambda: batcher.predict(predictor, TEXTS[: 1 + number % 4], seconds=60)
+
+    answers = together(*(ask(number) for number in range(40)))
+    alone = predictor.predict(TEXTS)
+    assert [answer.results for answer in answers] == [alone[: 1 + number % 4] for number in range(40)]
+    assert len(batches) < 40
+    assert max(batch.requests for batch in batches) > 3
+    assert batcher.load == 0
+
+
+def test_a_small_request_does_not_wait_for_all_of_a_large_one(batcher: Batcher, predictor: Predictor) -> None:
+    ended = []
+
+    async def ask(name: str, texts: list[str], after: float) -> None:
+        await asyncio.sleep(after)
+        await batcher.predict(predictor, texts, seconds=60)
+        ended.append(name)
+
+    together(lambda: ask("large", [LONG] * 30, 0), lambda: ask("small", TEXTS, 0.05))
+    assert ended == ["small", "large"]
+
+
+def test_beyond_the_bound_a_request_is_refused_at_once_and_told_when_to_return(batcher: Batcher, predictor: Predictor) -> None:
+    async def late() -> float:
+        asking = asyncio.create_task(batcher.predict(predictor, [LONG] * 20, seconds=60))
+        await asyncio.sleep(0.02)
+        began = time.monotonic()
+        with pytest.raises(QueueFull) as full:
+            await batcher.predict(predictor, [LONG] * 6, seconds=60)
+        assert full.value.seconds >= 1
+        taken = time.monotonic() - began
+        await asking
+        return taken
+
+    large, taken = together(lambda: batcher.predict(predictor, [LONG] * 20, seconds=60), late)
+    assert len(large.results) == 20  # more than the bound holds, and let in: it gives way to others
+    assert taken < 0.05
+
+
+def test_what_nobody_waits_for_any_more_is_not_read(batcher: Batcher, batches: list[Batch], predictor: Predictor) -> None:
+    async def leave() -> None:
+        asking = asyncio.create_task(batcher.predict(predictor, [LONG] * 60, seconds=60))
+        await asyncio.sleep(0.05)
+        asking.cancel()
+        late = await asyncio.gather(batcher.predict(predictor, [LONG] * 60, seconds=0.05), return_exceptions=True)
+        assert isinstance(late[0], TimeoutError)
+        await batcher.predict(predictor, ["Top!"], seconds=60)
+
+    asyncio.run(leave())
+    assert batcher.load == 0
+    assert sum(batch.tokens for batch in batches) < 120 * len(LONG) / 4 / 2
+
+
+def test_a_text_that_breaks_the_model_breaks_its_own_request_alone(batcher: Batcher, predictor: Predictor) -> None:
+    class Breaking(Splitter):
+        def split(self, text: str) -> list[tuple[int, int]]:
+            if text == "BOEM":
+                raise ValueError("no")
+            return super().split(text)
+
+    fragile = replace(predictor, splitter=Breaking(predictor.splitter.pipeline))
+    first, broken, last = together(
+        lambda: batcher.predict(fragile, [LONG], seconds=60),
+        lambda: batcher.predict(fragile, ["BOEM"], seconds=60),
+        lambda: batcher.predict(fragile, TEXTS, seconds=60),
+    )
+    assert isinstance(broken, ValueError)
+    assert first.results == predictor.predict([LONG])
+    assert last.results == predictor.predict(TEXTS)
+
+
+def test_canaries_go_before_all_that_waits(batcher: Batcher, predictor: Predictor) -> None:
+    ended = []
+
+    async def ask(name: str, *, first: bool) -> None:
+        await batcher.predict(predictor, TEXTS if first else [LONG] * 8, seconds=60, first=first)
+        ended.append(name)
+
+    together(lambda: ask("a", first=False), lambda: ask("b", first=False), lambda: ask("canary", first=True))
+    assert ended[0] == "canary"
