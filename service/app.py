@@ -9,9 +9,12 @@ from fastapi import FastAPI
 from model.predictor import Predictor
 from model.redact import Redactor
 from service import errors
+from service.jobs.running import running_jobs
 from service.limit import BodyLimit
-from service.routes import about, classify, page
+from service.routes import about, classify, jobs, page, stream
 from service.settings import Settings
+
+STREAMED = frozenset({"/v1/jobs", stream.ADDRESS})
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -24,7 +27,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         predictor.bundle.verify()
         app.state.predictor = predictor
         app.state.redactor = Redactor.on(predictor.splitter)
-        yield
+        with running_jobs(chosen, lambda: app.state.predictor) as app.state.jobs:
+            yield
 
     app = FastAPI(
         title="Snaar",
@@ -33,9 +37,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.settings = chosen
-    app.add_middleware(BodyLimit, max_bytes=chosen.max_body_bytes)
+    app.add_middleware(BodyLimit, max_bytes=chosen.max_body_bytes, streamed=STREAMED)
     errors.install(app)
     app.include_router(classify.router)
     app.include_router(about.router)
+    app.include_router(stream.router)
+    app.include_router(jobs.router)
     app.include_router(page.router)
     return app

@@ -10,7 +10,23 @@ from starlette.exceptions import HTTPException
 
 from model.errors import ModelError
 
-OWN_FIELDS = {"body", "query", "path", "reviews", "id", "text", "options", "scores", "lenses", "redact"}
+OWN_FIELDS = {
+    "body",
+    "query",
+    "path",
+    "reviews",
+    "id",
+    "text",
+    "options",
+    "scores",
+    "lenses",
+    "redact",
+    "name",
+    "text_column",
+    "by",
+    "format",
+    "excel_nl",
+}
 STATUS_TYPES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 

@@ -6,14 +6,15 @@ from service.errors import answer
 
 
 class BodyLimit:
-    """Middleware that answers 413 to a body of more than `max_bytes`."""
+    """Middleware that answers 413 to a body of more than `max_bytes`; the `streamed` paths bound their own."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, streamed: frozenset[str] = frozenset()) -> None:
         self.app = app
+        self.streamed = streamed
         self.max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"] in self.streamed:
             return await self.app(scope, receive, send)
         refusal = answer(413, "too_large", f"the body is larger than {self.max_bytes} bytes; send fewer reviews at a time")
         announced = dict(scope["headers"]).get(b"content-length", b"0")

@@ -19,4 +19,15 @@ class Settings(BaseSettings):
     threads: int | None = Field(default=None, ge=1, description="threads of the network; default: the processors at hand")
     max_reviews: int = Field(default=256, ge=1, description="reviews in one request")
     max_characters: int = Field(default=20_000, ge=1, description="characters in one review")
+    jobs: bool = Field(default=True, description="take files to score at /v1/jobs")
+    data: Path = Field(default=Path("snaar-data"), description="folder where jobs keep their files and table")
+    database_url: str | None = Field(
+        default=None, description="postgresql://… for the table of jobs; default: SQLite in the data folder"
+    )
+    max_job_bytes: int = Field(
+        default=200_000_000, ge=1, description="bytes in a file for a job or in a stream, packed and unpacked"
+    )
+    max_job_rows: int = Field(default=250_000, ge=1, description="rows in a file for a job")
+    max_jobs_waiting: int = Field(default=20, ge=1, description="jobs that may wait")
+    job_days: float = Field(default=7, gt=0, description="days a finished job is kept")
     max_body_bytes: int = Field(default=32_000_000, ge=1, description="bytes in the body of a request")
