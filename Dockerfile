@@ -3,13 +3,14 @@ WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY model model
 COPY service service
-RUN python -m venv /opt/snaar && /opt/snaar/bin/pip install --no-cache-dir .
+RUN python -m venv /opt/snaar && /opt/snaar/bin/pip install --no-cache-dir '.[postgres]'
 
 FROM python:3.11-slim
-RUN useradd --system --uid 10001 --no-create-home snaar
+RUN useradd --system --uid 10001 --no-create-home snaar && install -d -o snaar /data
 COPY --from=build /opt/snaar /opt/snaar
-USER snaar
-ENV PATH=/opt/snaar/bin:$PATH PYTHONDONTWRITEBYTECODE=1 SNAAR_HOST=0.0.0.0 SNAAR_PORT=8080
+USER 10001
+ENV PATH=/opt/snaar/bin:$PATH PYTHONDONTWRITEBYTECODE=1 SNAAR_HOST=0.0.0.0 SNAAR_PORT=8080 SNAAR_DATA=/data
+VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/health/ready', timeout=4)"]

@@ -82,8 +82,11 @@ class StreamResponse(Response):
 @router.post(
     ADDRESS,
     summary="A review a line in, a result a line out (NDJSON)",
-    response_class=StreamResponse,
-    responses={status: {"model": ErrorOut} for status in (413, 422)},
+    response_class=Response,
+    responses={
+        200: {"description": "a result a line", "content": {NDJSON: {"schema": {"type": "string"}}}},
+        **{status: {"model": ErrorOut} for status in (413, 422)},
+    },
     openapi_extra={"requestBody": {"required": True, "content": {NDJSON: {"schema": {"type": "string"}}}}},
 )
 async def post_stream(
