@@ -10,23 +10,7 @@ from starlette.exceptions import HTTPException
 
 from model.errors import ModelError
 
-OWN_FIELDS = {
-    "body",
-    "query",
-    "path",
-    "reviews",
-    "id",
-    "text",
-    "options",
-    "scores",
-    "lenses",
-    "redact",
-    "name",
-    "text_column",
-    "by",
-    "format",
-    "excel_nl",
-}
+OWN_FIELDS = {"body", "query", "path", "reviews", "id", "text", "options", "scores", "lenses", "redact"}
 STATUS_TYPES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 
@@ -77,6 +61,9 @@ def _describe(found: dict[str, Any]) -> str:
     return f"field `{_field(found['loc'])}`: {found['msg']}"
 
 
+JOB_FIELDS = {"name", "text_column", "by", "format", "excel_nl"}
+
+
 def _field(location: Sequence[int | str]) -> str:
-    parts = [str(part) if isinstance(part, int) or part in OWN_FIELDS else "…" for part in location]
+    parts = [str(part) if isinstance(part, int) or part in OWN_FIELDS | JOB_FIELDS else "…" for part in location]
     return ".".join(parts[1:] or parts)

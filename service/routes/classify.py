@@ -23,7 +23,10 @@ async def post_classify(
 ) -> JSONResponse:
     if not 1 <= len(request.reviews) <= settings.max_reviews:
         raise RequestError(422, "invalid_request", f"field `reviews`: send 1 to {settings.max_reviews} reviews in one request")
-    check_lenses(predictor, request.options.lenses or [], "options.lenses")
+    unknown = set(request.options.lenses or []) - {lens.id for lens in predictor.taxonomy.lenses}
+    if unknown:
+        known = ", ".join(lens.id for lens in predictor.taxonomy.lenses)
+        raise RequestError(422, "invalid_request", f"field `options.lenses`: an unknown lens; known are {known}")
     texts = [review.text for review in request.reviews]
     results = await run_in_threadpool(classify, predictor, texts, max_characters=settings.max_characters)
     lenses = request.options.lenses
@@ -35,13 +38,6 @@ async def post_classify(
         for answer, clean in zip(answers, await run_in_threadpool(redact, redactor, texts, results), strict=True):
             answer["redacted_text"] = clean
     return JSONResponse({"model": model_of(predictor), "taxonomy_version": predictor.taxonomy.version, "results": answers})
-
-
-def check_lenses(predictor: PredictorHere, wanted: list[str], field: str) -> None:
-    """Raise RequestError for a lens the taxonomy does not have."""
-    known = [lens.id for lens in predictor.taxonomy.lenses]
-    if not set(wanted) <= set(known):
-        raise RequestError(422, "invalid_request", f"field `{field}`: an unknown lens; known are {', '.join(known)}")
 
 
 def model_of(predictor: PredictorHere) -> dict[str, str]:

@@ -16,7 +16,6 @@ from service.classify import classify, redact
 from service.dependencies import PredictorHere, RedactorHere, SettingsHere
 from service.errors import RequestError
 from service.lines import Lines
-from service.routes.classify import check_lenses
 from service.schemas import ErrorOut, ReviewIn, StreamOptions
 
 ADDRESS = "/v1/classify/stream"
@@ -92,7 +91,9 @@ class StreamResponse(Response):
 async def post_stream(
     request: Request, options: Annotated[StreamOptions, Query()], predictor: PredictorHere, redactor: RedactorHere, settings: SettingsHere
 ) -> StreamResponse:  # fmt: skip
-    check_lenses(predictor, options.lenses, "lenses")
+    known = [lens.id for lens in predictor.taxonomy.lenses]
+    if not set(options.lenses) <= set(known):
+        raise RequestError(422, "invalid_request", f"field `lenses`: an unknown lens; known are {', '.join(known)}")
     announced = request.headers.get("content-length", "0")
     if announced.isdigit() and int(announced) > settings.max_job_bytes:
         raise RequestError(413, "too_large", f"the body is larger than {settings.max_job_bytes} bytes; send it in parts")
