@@ -19,6 +19,12 @@ PAGE = Path(__file__).parents[1] / "page.html"
 router = APIRouter()
 
 
+class Markdown(PlainTextResponse):
+    """Text with the type that says so."""
+
+    media_type = "text/markdown"
+
+
 @router.get("/", include_in_schema=False)
 async def get_page() -> HTMLResponse:
     text, policy = _page()
@@ -27,15 +33,15 @@ async def get_page() -> HTMLResponse:
 
 @router.get(
     "/v1/card",
-    response_class=PlainTextResponse,
+    response_class=Markdown,
     responses={404: {"model": ErrorOut}},
     summary="The model's card: figures, origin, limits (Markdown)",
 )
-def get_card(predictor: PredictorHere) -> PlainTextResponse:
+def get_card(predictor: PredictorHere) -> Markdown:
     path = predictor.bundle.path(CARD)
     if not path.is_file():
         raise RequestError(404, "no_card", "this bundle has no card")
-    return PlainTextResponse(path.read_text(encoding="utf-8"), media_type="text/markdown")
+    return Markdown(path.read_text(encoding="utf-8"))
 
 
 @cache

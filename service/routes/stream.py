@@ -86,7 +86,7 @@ class StreamResponse(Response):
         200: {"description": "a result a line", "content": {NDJSON: {"schema": {"type": "string"}}}},
         **{status: {"model": ErrorOut} for status in (413, 422)},
     },
-    openapi_extra={"requestBody": {"required": True, "content": {NDJSON: {"schema": {"type": "string"}}}}},
+    openapi_extra={"requestBody": {"required": False, "content": {NDJSON: {"schema": {"type": "string"}}}}},
 )
 async def post_stream(
     request: Request, options: Annotated[StreamOptions, Query()], predictor: PredictorHere, redactor: RedactorHere, settings: SettingsHere
