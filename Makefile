@@ -6,7 +6,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 SHARED ?= ../shared
 
-.PHONY: install serve test check demo model clean
+.PHONY: install serve test check demo model sbom clean
 
 install: $(VENV)/.serving
 
@@ -35,6 +35,11 @@ demo: install
 	mkdir -p runs
 	$(BIN)/snaar score docs/demo/reviews.csv -o runs/demo.csv --excel-nl
 	$(BIN)/snaar report runs/demo.csv -o runs/demo.html --by vestiging
+
+sbom: $(VENV)/.developing
+	$(PYTHON) -m venv --clear runs/serving
+	runs/serving/bin/pip install --quiet '.[postgres]'
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o runs/sbom.cdx.json runs/serving
 
 model: $(VENV)/.developing
 	$(BIN)/python -m training join --labels training/data/pool/labels.jsonl --texts $(SHARED)/data/real/pool.jsonl.xz -o runs/pool.jsonl

@@ -15,14 +15,17 @@ from service.access import Access
 from service.batcher import Batcher
 from service.errors import ReloadError
 from service.health import Health
+from service.jobs.running import running_jobs
 from service.keys import Keyring
 from service.limit import BodyLimit
 from service.metrics import Metrics
 from service.models import Model, Models
 from service.observe import Observe
-from service.routes import about, admin, alias, classify, docs, page
+from service.routes import about, admin, alias, classify, docs, jobs, page, stream
 from service.settings import Settings
 from service.stop import on_signals
+
+STREAMED = frozenset({"/v1/jobs", stream.ADDRESS})
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -42,7 +45,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         await state.health.check()
         watching = asyncio.create_task(state.health.watch())
         on_signals(drain=state.health.drain, seconds=chosen.drain_seconds, reload=partial(_reload, app, chosen.bundle))
-        yield
+        with running_jobs(chosen, lambda: state.models.current.predictor) as state.jobs:
+            yield
         watching.cancel()
         state.batcher.close()
 
@@ -64,6 +68,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(about.router)
     app.include_router(admin.router)
     app.include_router(alias.router)
+    app.include_router(stream.router)
+    app.include_router(jobs.router)
     app.include_router(page.router)
     if chosen.docs:
         docs.install(app)
@@ -82,7 +88,7 @@ def _reload(app: FastAPI, folder: Path) -> None:
 
 def _surround(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
     """Middleware; the last one added is the first to see a request."""
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.body_seconds)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.body_seconds, streamed=STREAMED)
     app.add_middleware(Access, keyring=Keyring(file=settings.keys_file, given=settings.keys))
     if settings.cors_origins:
         app.add_middleware(

@@ -102,6 +102,9 @@ def _describe(found: dict[str, Any]) -> str:
     return f"field `{_field(found['loc'])}`: {found['msg']}"
 
 
+JOB_FIELDS = {"name", "text_column", "by", "format", "excel_nl"}
+
+
 def _field(location: Sequence[int | str]) -> str:
-    parts = [str(part) if isinstance(part, int) or part in OWN_FIELDS else "…" for part in location]
+    parts = [str(part) if isinstance(part, int) or part in OWN_FIELDS | JOB_FIELDS else "…" for part in location]
     return ".".join(parts[1:] or parts)

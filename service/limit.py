@@ -10,15 +10,17 @@ from service.seen import Seen
 
 
 class BodyLimit:
-    """Middleware that answers 413 to a body of more than `max_bytes`, 408 to one that takes more than `seconds`."""
+    """Middleware that answers 413 to a body of more than `max_bytes`, 408 to one that takes more than `seconds`; the
+    `streamed` paths bound their own."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int, seconds: float) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, seconds: float, streamed: frozenset[str] = frozenset()) -> None:
         self.app = app
+        self.streamed = streamed
         self.max_bytes = max_bytes
         self.seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"] in self.streamed:
             return await self.app(scope, receive, send)
         refusal = answer(413, "too_large", f"the body is larger than {self.max_bytes} bytes; send fewer reviews at a time")
         announced = dict(scope["headers"]).get(b"content-length", b"0")

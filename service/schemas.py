@@ -1,5 +1,6 @@
 """The shapes of requests and answers, as the OpenAPI page shows them."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -104,3 +105,46 @@ class ErrorOut(BaseModel):
 
     error: str
     error_type: str
+
+
+class JobOptions(BaseModel):
+    """How to score a file. `name` ends in what the file is; `by` is the column whose groups the report compares."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(min_length=1, max_length=1000, examples=["reviews.csv"])]
+    text_column: Annotated[list[str], Field(max_length=20)] = []
+    by: str | None = None
+    format: Literal["csv", "xlsx", "jsonl", "parquet"] = "csv"
+    scores: bool = False
+    redact: bool = False
+    excel_nl: bool = False
+
+
+class JobOut(BaseModel):
+    """How a job is going. `rows` is known once it runs; `row_errors` counts rows that could not be read, once it is done."""
+
+    id: str
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    name: str
+    rows_done: int
+    rows: int | None
+    row_errors: dict[str, int]
+    report: bool
+    model: ModelOut | None
+    taxonomy_version: str | None
+    created: datetime
+    finished: datetime | None
+    removed_at: datetime | None
+    error_type: str | None
+    error: str | None
+
+
+class StreamOptions(BaseModel):
+    """As `Options`, in the address: `?scores=true&lenses=tier&lenses=motivator`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    scores: bool = False
+    lenses: list[str] = []
+    redact: bool = False

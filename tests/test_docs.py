@@ -31,11 +31,12 @@ COMMANDS = [
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[int]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = subprocess.Popen([str(BIN / "snaar"), "serve", "--port", str(port)], stderr=subprocess.DEVNULL)
+    environment = {**os.environ, "SNAAR_DATA": str(tmp_path_factory.mktemp("data"))}
+    process = subprocess.Popen([str(BIN / "snaar"), "serve", "--port", str(port)], stderr=subprocess.DEVNULL, env=environment)
     for _ in range(300):
         time.sleep(0.1)
         with socket.socket() as probe:
@@ -44,6 +45,20 @@ def served() -> Iterator[int]:
     yield port
     process.terminate()
     process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def job(served: int) -> str:
+    """The id of the job that the docs send, finished."""
+    [command] = [command for _, command in COMMANDS if command.startswith("JOB=")]
+    job_id = run(f"{command}; echo $JOB", served).strip()
+    for _ in range(600):
+        time.sleep(0.1)
+        told = json.loads(run(f"curl -s http://127.0.0.1:8080/v1/jobs/{job_id}", served))
+        if told["state"] not in ("queued", "running"):
+            break
+    assert told["state"] == "done", told
+    return job_id
 
 
 def run(command: str, port: int) -> str:
@@ -56,7 +71,11 @@ def run(command: str, port: int) -> str:
 
 
 @pytest.mark.parametrize(("page", "command"), COMMANDS, ids=[command[:60] for _, command in COMMANDS])
-def test_a_command_in_the_docs_works(served: int, page: str, command: str) -> None:
+def test_a_command_in_the_docs_works(served: int, page: str, command: str, request: pytest.FixtureRequest) -> None:
+    if "JOB" in command:
+        command = command.replace("$JOB", request.getfixturevalue("job"))
+    if command.startswith("JOB="):
+        return  # the fixture ran it
     words = shlex.split(command)
     if words[0] == "make":
         assert f"\n{words[1]}:" in (ROOT / "Makefile").read_text()
@@ -68,6 +87,13 @@ def test_a_command_in_the_docs_works(served: int, page: str, command: str) -> No
     elif words[1] == "install":
         [extra] = re.findall(r"\[(.*)\]", words[-1])
         assert f"\n{extra} = [" in (ROOT / "pyproject.toml").read_text()
+    elif words[0] == "curl" and "-o" in words:
+        run(command, served)
+        assert "error_type" not in Path(words[-1]).read_text(encoding="utf-8", errors="replace")[:200]
+    elif "/v1/jobs" in words[-1] or "/stream" in words[-1]:
+        told = [json.loads(line) for line in run(command, served).splitlines()]
+        assert told
+        assert [line for line in told if line.get("error_type")] == []
     elif words[0] == "curl":
         assert "results" in json.loads(run(command, served))
     elif {"--bundle", "--ray"} & set(words) or words[1] == "serve":

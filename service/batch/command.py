@@ -114,23 +114,10 @@ def report(
     bundle: Annotated[Path, typer.Option("--bundle", help="The bundle that scored.")] = DEFAULT_BUNDLE,
 ) -> None:  # fmt: skip
     """Make a Dutch report of scored reviews: one page that needs no network."""
-    import json
+    from model.bundle import Bundle
+    from service.report.write import write_report
 
-    from model.bundle import TAXONOMY, Bundle
-    from model.taxonomy import Taxonomy
-    from service.batch.table import TableError
-    from service.report.figures import Scored, compute
-    from service.report.page import page
-    from service.report.workbook import write_workbook
-
-    opened = Bundle.open(bundle)
-    found = Scored.read(scored, Taxonomy.load(opened.path(TAXONOMY)), by=by)
-    if not len(found.present):
-        raise TableError(f"{scored}: no review could be read; a report needs at least one")
-    figures = compute(found, opened, redact=redact)
-    output.write_text(page(figures, title=title, source=scored.name), encoding="utf-8")
-    if xlsx is not None:
-        write_workbook(figures, xlsx)
-    if json_output is not None:
-        json_output.write_text(json.dumps(figures, ensure_ascii=False, indent=1), encoding="utf-8")
-    print(f"{len(found.present)} reviews → {output}")
+    told = write_report(
+        scored, output, Bundle.open(bundle), by=by, title=title, source=scored.name, redact=redact, xlsx=xlsx, json_output=json_output
+    )  # fmt: skip
+    print(f"{told} reviews → {output}")

@@ -8,6 +8,7 @@ from service.settings import Settings
 
 
 @pytest.fixture(scope="session")
-def client() -> Iterator[TestClient]:
-    with TestClient(create_app(Settings()), raise_server_exceptions=False) as client:
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    data = tmp_path_factory.mktemp("data")
+    with TestClient(create_app(Settings(data=data)), raise_server_exceptions=False) as client:
         yield client

@@ -1,0 +1,7 @@
+"""Alembic runs this: migrate on the connection that `JobStore.open` gives."""
+
+from alembic import context
+
+context.configure(connection=context.config.attributes["connection"])
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,122 @@
+"""`POST /v1/classify/stream`: a review a line in, a result a line out, for as long as you like."""
+
+import asyncio
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.types import Receive, Scope, Send
+
+from model.predictor import Predictor
+from model.redact import Redactor
+from model.score import Result
+from service.classify import classify, redact
+from service.dependencies import PredictorHere, RedactorHere, SettingsHere
+from service.errors import RequestError
+from service.lines import Lines
+from service.schemas import ErrorOut, ReviewIn, StreamOptions
+
+ADDRESS = "/v1/classify/stream"
+NDJSON = "application/x-ndjson"
+BYTES_A_CHARACTER = 12  # the most a character of JSON takes: two escapes of six
+router = APIRouter()
+
+
+class StreamResponse(Response):
+    """Answers while the body still comes in."""
+
+    media_type = NDJSON
+
+    def __init__(
+        self, lines: Lines, predictor: Predictor, redactor: Redactor, options: StreamOptions, max_characters: int
+    ) -> None:
+        manifest = predictor.bundle.manifest
+        named = {"model": f"{manifest.name}/{manifest.version}", "bundle": predictor.bundle.sha256}
+        headers = {f"snaar-{name}": value for name, value in {**named, "taxonomy": predictor.taxonomy.version}.items()}
+        super().__init__(headers=headers)
+        del self.headers["content-length"]
+        self.lines = lines
+        self.predictor = predictor
+        self.redactor = redactor
+        self.options = options
+        self.max_characters = max_characters
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        filling = asyncio.create_task(self.lines.fill(receive))
+        number = 0
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            async for lines in self.lines:
+                answers = await run_in_threadpool(self._read, lines, number + 1)
+                number += len(lines)
+                await send({"type": "http.response.body", "body": _packed(answers), "more_body": True})
+            last = [_refused(number + 1, self.lines.problem)] if self.lines.problem else []
+            await send({"type": "http.response.body", "body": _packed(last), "more_body": False})
+        finally:
+            filling.cancel()
+            await asyncio.gather(filling, return_exceptions=True)
+            self.lines.close()
+
+    def _read(self, lines: list[bytes | None], first: int) -> list[dict[str, Any]]:
+        """An answer a line that is not blank, in order."""
+        numbered = [(n, line) for n, line in enumerate(lines, first) if line is None or line.strip()]
+        reviews = [_review(line, self.max_characters) for _, line in numbered]
+        good = [review.text for review in reviews if isinstance(review, ReviewIn)]
+        results = classify(self.predictor, good, max_characters=self.max_characters)
+        cleaned = iter(redact(self.redactor, good, results) if self.options.redact else [None] * len(good))
+        found = iter(results)
+        return [
+            self._answer(n, review.id, next(found), next(cleaned)) if isinstance(review, ReviewIn) else _refused(n, review)
+            for (n, _), review in zip(numbered, reviews, strict=True)
+        ]
+
+    def _answer(self, number: int, identity: str | None, result: Result, clean: str | None) -> dict[str, Any]:
+        kept = result.only(self.options.lenses) if self.options.lenses else result
+        cleaned = {"redacted_text": clean} if self.options.redact else {}
+        return {"line": number, "id": identity, **kept.to_dict(scores=self.options.scores), **cleaned}
+
+
+@router.post(
+    ADDRESS,
+    summary="A review a line in, a result a line out (NDJSON)",
+    response_class=Response,
+    responses={
+        200: {"description": "a result a line", "content": {NDJSON: {"schema": {"type": "string"}}}},
+        **{status: {"model": ErrorOut} for status in (413, 422)},
+    },
+    openapi_extra={"requestBody": {"required": False, "content": {NDJSON: {"schema": {"type": "string"}}}}},
+)
+async def post_stream(
+    request: Request, options: Annotated[StreamOptions, Query()], predictor: PredictorHere, redactor: RedactorHere, settings: SettingsHere
+) -> StreamResponse:  # fmt: skip
+    known = [lens.id for lens in predictor.taxonomy.lenses]
+    if not set(options.lenses) <= set(known):
+        raise RequestError(422, "invalid_request", f"field `lenses`: an unknown lens; known are {', '.join(known)}")
+    announced = request.headers.get("content-length", "0")
+    if announced.isdigit() and int(announced) > settings.max_job_bytes:
+        raise RequestError(413, "too_large", f"the body is larger than {settings.max_job_bytes} bytes; send it in parts")
+    lines = Lines(max_bytes=settings.max_job_bytes, max_line=BYTES_A_CHARACTER * settings.max_characters + 10_000)
+    return StreamResponse(lines, predictor, redactor, options, settings.max_characters)
+
+
+def _review(line: bytes | None, max_characters: int) -> ReviewIn | RequestError:
+    if line is None:
+        return RequestError(
+            413, "too_long", f"the line holds more than a review of {max_characters} characters; split or shorten it"
+        )
+    try:
+        return ReviewIn.model_validate_json(line)
+    except ValidationError:
+        return RequestError(
+            422, "invalid_request", 'the line is no {"id": …, "text": …} in UTF-8, both strings, `id` if you like'
+        )
+
+
+def _refused(number: int, error: RequestError) -> dict[str, Any]:
+    return {"line": number, "id": None, **Result.failed(error.error_type, str(error), warnings=[]).to_dict()}
+
+
+def _packed(answers: list[dict[str, Any]]) -> bytes:
+    return b"".join(json.dumps(answer, ensure_ascii=False).encode() + b"\n" for answer in answers)
