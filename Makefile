@@ -39,12 +39,13 @@ demo: install
 sbom: $(VENV)/.developing
 	$(PYTHON) -m venv --clear runs/serving
 	runs/serving/bin/pip install --quiet '.[postgres]'
+	$(BIN)/pip install --quiet "cyclonedx-bom>=5.0"
 	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o runs/sbom.cdx.json runs/serving
 
 model: $(VENV)/.developing
 	$(BIN)/python -m training join --labels training/data/pool/labels.jsonl --texts $(SHARED)/data/real/pool.jsonl.xz -o runs/pool.jsonl
 	$(BIN)/python -m training retrain --data training/data $(SHARED)/data/real/train.jsonl \
-		--train-only training/data/codebook training/data/codebook training/data/codebook training/data/motivators runs/pool.jsonl \
+		--train-only training/data/codebook training/data/codebook training/data/codebook training/data/motivators training/data/indirect runs/pool.jsonl \
 		--validate $(SHARED)/data/real/valid.jsonl --base training/base -o model/default
 
 clean:
