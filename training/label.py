@@ -1,0 +1,14 @@
+"""`python -m training label STEP …`: the labelling loop, one file a step, imported when it is asked for."""
+
+import importlib
+import sys
+
+STEPS = ("guide",)
+
+
+def main(arguments: list[str]) -> None:
+    if not arguments or arguments[0] not in STEPS:
+        sys.exit(
+            f"usage: python -m training label {{{','.join(STEPS)}}} …; `label STEP --help` says more, docs/labelling.md most"
+        )
+    importlib.import_module(f"training.labelling.{arguments[0]}").main(arguments[1:])
