@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-STEPS = ("guide",)
+STEPS = ("guide", "project", "tasks", "convert")
 
 
 def main(arguments: list[str]) -> None:
