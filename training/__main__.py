@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-STAGES = ("tokens", "adapt", "join", "stats", "retrain", "evaluate", "behave", "compare", "agree", "label")
+STAGES = ("tokens", "adapt", "join", "stats", "retrain", "evaluate", "behave", "compare", "label")
 
 
 def main() -> None:

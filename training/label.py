@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-STEPS = ("guide", "project", "tasks", "convert")
+STEPS = ("guide", "project", "tasks", "convert", "agree", "adjudicate")
 
 
 def main(arguments: list[str]) -> None:
