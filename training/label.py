@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-STEPS = ("guide", "project", "tasks", "convert", "agree", "adjudicate")
+STEPS = ("guide", "project", "tasks", "convert", "agree", "adjudicate", "next")
 
 
 def main(arguments: list[str]) -> None:

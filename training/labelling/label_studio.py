@@ -21,7 +21,8 @@ STYLE = ".lsf-choices label { line-height: 1.35 } .snaar-zin { font-size: 1.25em
 
 @dataclass(frozen=True)
 class Task:
-    """A sentence to label. `blind`: no predictions are to be shown for it. `note`: what the annotator should know, in Dutch."""
+    """A sentence to label. `blind`: no predictions are to be shown for it. `note`: what the annotator should know, in
+    Dutch. `reason`: why `label next` chose the review; `random` ones alone give honest figures."""
 
     review: str
     number: int
@@ -30,11 +31,12 @@ class Task:
     whole: str
     blind: bool = False
     note: str = ""
+    reason: str = ""
 
     def data(self) -> dict[str, Any]:
         return {
             "text": self.text, "review": self.whole, "review_id": self.review, "number": self.number, "of": self.of,
-            "blind": self.blind, "note": self.note,
+            "blind": self.blind, "note": self.note, "reason": self.reason,
         }  # fmt: skip
 
 

@@ -84,12 +84,12 @@ def prepare(reviews: Iterable[Raw], redactor: Redactor, problems: list[str]) -> 
             problems.append(f"review {review.id}: holds no text; left out")
 
 
-def tasks_of(review: Ready, blind_share: float) -> list[Task]:
+def tasks_of(review: Ready, blind_share: float, *, note: str = "", reason: str = "") -> list[Task]:
     """A task a sentence; about `blind_share` of the reviews are blind, the same ones every time."""
     blind = int(sha256(review.id.encode()).hexdigest()[:8], 16) < blind_share * 16**8
     whole = " ".join(review.sentences)
     of = len(review.sentences)
-    return [Task(review.id, number, of, text, whole, blind) for number, text in enumerate(review.sentences)]
+    return [Task(review.id, number, of, text, whole, blind, note, reason) for number, text in enumerate(review.sentences)]
 
 
 def _json_lines(text: str) -> Iterator[tuple[int, object]]:
