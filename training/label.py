@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-STEPS = ("guide", "project", "tasks", "convert", "agree", "adjudicate", "next")
+STEPS = ("guide", "project", "tasks", "convert", "agree", "adjudicate", "next", "suspects", "correct")
 
 
 def main(arguments: list[str]) -> None:

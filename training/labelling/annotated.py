@@ -8,6 +8,7 @@ from pathlib import Path
 from model.taxonomy import Taxonomy
 from training.dataset import DataError, LabelledReview, read
 from training.files import write_atomically
+from training.join import text_hash
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def _by_annotator(review: LabelledReview, record: dict[str, object], path: Path,
         if not isinstance(labels, list) or len(labels) != len(review.sentences):
             raise DataError(f"{review.place}: `annotator_{annotator}` needs a list of labels for each sentence")
         names = tuple(known_names(codes, taxonomy, review.place) for codes in labels)
-        found.append(Annotated(str(record.get("id", review.text)), annotator, review.sentences, names))
+        found.append(Annotated(str(record.get("id") or text_hash(review.text)[:12]), annotator, review.sentences, names))
     return found
 
 

@@ -19,7 +19,6 @@ from training.labelling.label_studio import shown, to_tasks
 from training.labelling.tasks import Ready, prepare, read_raw, tasks_of
 from training.readings import review_labels
 
-AT_ONCE = 512
 WHY = {
     "uncertain": "het model twijfelt over",
     "rare": "mogelijk een zeldzaam label:",
@@ -77,13 +76,9 @@ def pool_of(predictor: Predictor, ready: list[Ready], labelled: list[tuple[str, 
 
 def score(predictor: Predictor, reviews: list[tuple[str, ...]]) -> np.ndarray:
     """Per review the highest score of its sentences, (reviews, outputs)."""
-    found = [np.zeros((0, len(predictor.taxonomy.outputs)))]
-    for first in range(0, len(reviews), AT_ONCE):
-        part = reviews[first : first + AT_ONCE]
-        sentences = predictor.sentence_scores([sentence for review in part for sentence in review])
-        starts = np.cumsum([0, *(len(review) for review in part)])[:-1]
-        found.append(np.maximum.reduceat(sentences, starts))
-    return np.concatenate(found)
+    names = predictor.taxonomy.output_names
+    results = predictor.stream(" ".join(sentences) for sentences in reviews)
+    return np.array([[result.scores[name] for name in names] for result in results]).reshape(-1, len(names))
 
 
 def places(scores: np.ndarray) -> np.ndarray:
