@@ -10,7 +10,7 @@ from model.predictor import Predictor
 from model.redact import Redactor
 from service import errors
 from service.limit import BodyLimit
-from service.routes import about, classify, page
+from service.routes import about, classify, labelstudio, page
 from service.settings import Settings
 
 
@@ -37,5 +37,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     errors.install(app)
     app.include_router(classify.router)
     app.include_router(about.router)
+    app.include_router(labelstudio.router)
     app.include_router(page.router)
     return app
