@@ -61,7 +61,8 @@ def test_a_command_in_the_docs_works(served: int, page: str, command: str) -> No
     if words[0] == "make":
         assert f"\n{words[1]}:" in (ROOT / "Makefile").read_text()
     elif words[1:3] == ["-m", "training"]:
-        shown = run(f"{words[0]} -m training {words[3]} --help", served)
+        stage = " ".join(words[3:5] if words[3] == "label" else words[3:4])
+        shown = run(f"{words[0]} -m training {stage} --help", served)
         assert [word for word in words[4:] if word.startswith("-") and word not in shown] == []
     elif words[1] == "install":
         [extra] = re.findall(r"\[(.*)\]", words[-1])

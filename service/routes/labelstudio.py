@@ -120,7 +120,7 @@ def names_of(taxonomy: Taxonomy) -> dict[str, str]:
 
 
 def _tag(choices: Element, variables: dict[str | None, str], named: dict[str, str]) -> Tag:
-    offered = [choice.get("alias") or choice.get("value", "") for choice in choices.iter("Choice")]
+    offered = [choice.get("alias", choice.get("value", "")) for choice in choices.iter("Choice")]
     by_output = {named[name.lower()]: name for name in offered if name.lower() in named}
     to_name = choices.get("toName", "")
     return Tag(choices.get("name", ""), to_name, variables[to_name], choices.get("choice") == "multiple", by_output)
