@@ -3,6 +3,8 @@
 import importlib
 import sys
 
+from training.dataset import DataError
+
 STEPS = ("guide", "project", "tasks", "convert", "agree", "adjudicate", "next", "suspects", "correct")
 
 
@@ -11,4 +13,7 @@ def main(arguments: list[str]) -> None:
         sys.exit(
             f"usage: python -m training label {{{','.join(STEPS)}}} …; `label STEP --help` says more, docs/labelling.md most"
         )
-    importlib.import_module(f"training.labelling.{arguments[0]}").main(arguments[1:])
+    try:
+        importlib.import_module(f"training.labelling.{arguments[0]}").main(arguments[1:])
+    except DataError as error:
+        sys.exit(f"label {arguments[0]}: {error}")

@@ -83,8 +83,8 @@ def read_annotated(paths: Iterable[Path], taxonomy: Taxonomy) -> list[Annotated]
     """
     found: list[Annotated] = []
     for path in paths:
+        reviews = read([path], taxonomy)  # first: it says in words what is wrong with a file
         lines = [] if path.suffix != ".jsonl" or not path.is_file() else path.read_text(encoding="utf-8").split("\n")
-        reviews = read([path], taxonomy)
         records = [json.loads(line) for line in lines if line.strip()] or [{}] * len(reviews)
         for review, record in zip(reviews, records, strict=True):
             found += _by_annotator(review, record, path, taxonomy)

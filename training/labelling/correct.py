@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import io
 import json
 import sys
 from collections.abc import Iterable
@@ -80,10 +81,10 @@ def main(arguments: list[str]) -> None:
 def read_decisions(path: Path, taxonomy: Taxonomy) -> tuple[list[Decision], list[str]]:
     """The lines that were decided, and the lines that make no sense in words. Raises DataError where the file is another."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines(keepends=True)
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as UTF-8: {type(error).__name__}") from error
-    rows = csv.DictReader(lines, delimiter=max(",;\t", key=(lines or [""])[0].count))
+    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=text.partition("\n")[0].count))
     if not {"review", "annotator", "number", "sentence", "label", "decision"} <= set(rows.fieldnames or []):
         raise DataError(f"{path}: not a file of `label suspects`: columns are missing")
     found, problems = [], []

@@ -8,6 +8,7 @@ import pytest
 
 from model.predictor import Predictor
 from model.taxonomy import Taxonomy
+from training import label
 from training.labelling import project, tasks
 from training.labelling.label_studio import config
 
@@ -56,3 +57,17 @@ def test_no_label_studio_at_the_address_is_said(tmp_path: Path) -> None:
         project.main(["--url", "http://127.0.0.1:9", "--token-file", str(tmp_path / "token")])
     project.main(["-o", str(tmp_path / "config.xml")])
     assert (tmp_path / "config.xml").read_text() == config(Taxonomy.load())
+
+
+@pytest.mark.parametrize("step", ["tasks", "next", "agree", "suspects"])
+def test_a_file_that_cannot_be_read_is_said_in_a_line(tmp_path: Path, step: str) -> None:
+    (tmp_path / "in.jsonl").write_bytes(b"\xff\xfe\x00")
+    output = [] if step == "agree" else ["-o", str(tmp_path / "out")]
+    with pytest.raises(SystemExit, match=rf"label {step}: .*cannot be read as UTF-8"):
+        label.main([step, str(tmp_path / "in.jsonl"), *output])
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_step_is_told_the_steps() -> None:
+    with pytest.raises(SystemExit, match="guide,project"):
+        label.main(["onzin"])

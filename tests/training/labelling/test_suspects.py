@@ -50,11 +50,11 @@ def test_too_few_reviews_are_refused(tmp_path: Path) -> None:
 
 def test_decisions_are_applied_and_remembered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one, two = TAXONOMY.output_names[:2]
-    reviews = [Annotated(str(n), "x", ("Zin.", "Nog een."), (frozenset({one}), frozenset())) for n in range(3)]
+    reviews = [Annotated(str(n), "x", ("Zin.", "Nog\u2028een."), (frozenset({one}), frozenset())) for n in range(3)]
     write_annotated(tmp_path / "in.jsonl", reviews, TAXONOMY)
     decided = [
         ("0", "0", "Zin.", one, "no"),
-        ("0", "1", "Nog een.", two, "yes"),
+        ("0", "1", "Nog\u2028een.", two, "yes"),
         ("1", "0", "Zin.", one, "yes"),
         ("1", "0", "Zin.", two, ""),
     ]
@@ -68,13 +68,13 @@ def test_decisions_are_applied_and_remembered(tmp_path: Path, capsys: pytest.Cap
     first, second, third = read_annotated([tmp_path / "out.jsonl"], TAXONOMY)
     assert first.names == (frozenset(), frozenset({two}))
     assert (second, third) == tuple(reviews[1:])
-    history = json.loads((tmp_path / "out.jsonl").read_text().splitlines()[0])["history"]
+    history = json.loads((tmp_path / "out.jsonl").read_text().split("\n")[0])["history"]
     assert [(c["number"], c["label"], c["was"], c["now"], c["by"]) for c in history] == [
         (0, one, True, False, "anna"), (1, two, False, True, "anna"),
     ]  # fmt: skip
     assert len(capsys.readouterr().err.splitlines()) == 3
     correct.main([str(tmp_path / "out.jsonl"), *arguments, "-o", str(tmp_path / "again.jsonl")])
-    assert json.loads((tmp_path / "again.jsonl").read_text().splitlines()[0])["history"] == history
+    assert json.loads((tmp_path / "again.jsonl").read_text().split("\n")[0])["history"] == history
 
 
 def test_the_list_of_suspects_is_what_correct_reads(tmp_path: Path) -> None:
