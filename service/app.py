@@ -21,7 +21,7 @@ from service.limit import BodyLimit
 from service.metrics import Metrics
 from service.models import Model, Models
 from service.observe import Observe
-from service.routes import about, admin, alias, classify, docs, jobs, page, stream
+from service.routes import about, admin, alias, classify, docs, jobs, labelstudio, page, stream
 from service.settings import Settings
 from service.stop import on_signals
 
@@ -70,6 +70,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(alias.router)
     app.include_router(stream.router)
     app.include_router(jobs.router)
+    app.include_router(labelstudio.router)
     app.include_router(page.router)
     if chosen.docs:
         docs.install(app)

@@ -82,7 +82,8 @@ def test_a_command_in_the_docs_works(served: int, page: str, command: str, reque
     elif words[1:3] == ["-m", "training"] and words[3] in ("check", "stats"):
         assert "reviews" in run(command, served)
     elif words[1:3] == ["-m", "training"]:
-        shown = run(f"{words[0]} -m training {words[3]} --help", served)
+        stage = " ".join(words[3:5] if words[3] == "label" else words[3:4])
+        shown = run(f"{words[0]} -m training {stage} --help", served)
         assert [word for word in words[4:] if word.startswith("-") and word not in shown] == []
     elif words[1] == "install":
         [extra] = re.findall(r"\[(.*)\]", words[-1])

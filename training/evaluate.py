@@ -169,7 +169,7 @@ def read_annotators(path: Path, taxonomy: Taxonomy) -> list[list[LabelledReview]
     """The reviews of a validation file as annotator a and as annotator b labelled them; empty where it does not say."""
     if path.is_dir() or path.suffix != ".jsonl":
         return []
-    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    records = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
     if not all("annotator_a" in record and "annotator_b" in record for record in records):
         return []
     return [

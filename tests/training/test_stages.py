@@ -1,4 +1,4 @@
-"""The small stages: statistics, agreement, joining, comparing, behaviour."""
+"""The small stages: statistics, joining, comparing, behaviour."""
 
 import json
 import lzma
@@ -10,7 +10,7 @@ import pytest
 
 from model.predictor import Predictor
 from model.taxonomy import Taxonomy
-from training import agree, join, stats
+from training import join, stats
 from training.behave import behave, rates, read_cases
 from training.compare import compare
 from training.dataset import read
@@ -25,21 +25,6 @@ def test_stats_counts_reviews_with_each_label(tmp_path: Path, capsys: pytest.Cap
     shown = capsys.readouterr().out
     assert "2 reviews, 3 sentences" in shown
     assert "| basics- | 1 | 1 | 0 |" in shown
-
-
-def test_agreement_of_two_coders_is_the_textbook_one() -> None:
-    # Krippendorff (2011), "Computing Krippendorff's alpha-reliability", binary data, two observers: 0.095
-    meg = np.array([0, 1, 0, 0, 0, 0, 0, 0, 1, 0], bool)
-    owen = np.array([1, 1, 1, 0, 0, 1, 0, 0, 0, 0], bool)
-    found = agree.agreement(meg, owen)
-    assert found.alpha == pytest.approx(0.095, abs=5e-4)
-    assert found.f1 == pytest.approx(2 / 6)
-    assert agree.agreement(meg, meg) == agree.Agreement(2, 2, 1.0, 1.0, 1.0)
-
-
-def test_the_second_annotator_saw_a_tenth_of_the_new_reviews(capsys: pytest.CaptureFixture[str]) -> None:
-    agree.main(["--first", str(DATA / "motivators"), "--second", str(DATA / "second")])
-    assert "280 reviews labelled by both" in capsys.readouterr().out
 
 
 def test_labels_join_the_texts_they_name(tmp_path: Path) -> None:

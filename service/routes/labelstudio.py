@@ -1,0 +1,157 @@
+"""`/labelstudio/…`: Label Studio's protocol for a machine-learning backend, so that annotators see what the model thinks.
+
+Tag names come from the labelling config that Label Studio posts. Nothing is stored, and nothing is trained here.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from xml.etree.ElementTree import Element, ParseError, fromstring
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+
+from model.predictor import Predictor
+from model.score import Result
+from model.taxonomy import Taxonomy
+from service.classify import classify
+from service.dependencies import PredictorHere, SettingsHere
+from service.errors import RequestError
+from service.schemas import ErrorOut
+
+router = APIRouter(prefix="/labelstudio", tags=["labelstudio"], responses={422: {"model": ErrorOut}})
+
+
+class SetupIn(BaseModel):
+    """A project with its labelling config."""
+
+    label_config: str = Field(default="", alias="schema")
+
+
+class TaskIn(BaseModel):
+    """A task. With `blind` in its data nothing is predicted for it: pre-filled labels sway annotators."""
+
+    data: dict[str, Any]
+
+
+class PredictIn(BaseModel):
+    """Tasks to predict, and the labelling config of their project."""
+
+    tasks: list[TaskIn]
+    label_config: str
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A `<Choices>` tag: its names, the variable that holds its text, the choice of each output it offers."""
+
+    name: str
+    to_name: str
+    variable: str
+    multiple: bool
+    choices: dict[str, str]
+
+
+@router.get("/health", summary="Label Studio asks whether the backend is up")
+async def health() -> dict[str, str]:
+    return {"status": "UP", "model_class": "Snaar"}
+
+
+@router.post("/setup", summary="Label Studio asks whether the backend can serve a project")
+async def setup(request: SetupIn, predictor: PredictorHere) -> dict[str, str]:
+    if request.label_config:
+        read_config(request.label_config, predictor.taxonomy)
+    return {"model_version": version_of(predictor)}
+
+
+@router.post("/predict", summary="Predictions for tasks, by the tags of their labelling config")
+async def predict(request: PredictIn, predictor: PredictorHere, settings: SettingsHere) -> dict[str, Any]:
+    tags = read_config(request.label_config, predictor.taxonomy)
+    if len(request.tasks) > settings.max_reviews:
+        raise RequestError(422, "invalid_request", f"send at most {settings.max_reviews} tasks in one request")
+    wanted = [{tag.variable: task.data.get(tag.variable) for tag in tags} for task in request.tasks if not task.data.get("blind")]
+    texts = sorted({text for variables in wanted for text in variables.values() if isinstance(text, str)})
+    results = await run_in_threadpool(classify, predictor, texts, max_characters=settings.max_characters)
+    found = dict(zip(texts, results, strict=True))
+    return {
+        "results": [prediction(task, tags, found, predictor) for task in request.tasks],
+        "model_version": version_of(predictor),
+    }
+
+
+@router.post("/webhook", summary="Label Studio tells of an event; nothing is done with it")
+async def webhook() -> dict[str, str]:
+    return {"status": "ignored"}
+
+
+@router.post("/train", status_code=501, summary="Not here: training is `python -m training retrain`")
+async def train() -> dict[str, str]:
+    raise RequestError(
+        501, "not_here", "this service does not train: export the project, then `python -m training label convert` and `retrain`"
+    )
+
+
+def read_config(config: str, taxonomy: Taxonomy) -> list[Tag]:
+    """The `<Choices>` tags that offer labels of ours. Raises RequestError where there is none."""
+    try:
+        if "<!DOCTYPE" in config or "<!ENTITY" in config:
+            raise ParseError
+        root = fromstring(config)
+    except ParseError as error:
+        raise RequestError(422, "invalid_config", "the labelling config is not XML") from error
+    variables = {tag.get("name"): tag.get("value", "")[1:] for tag in root.iter() if tag.get("value", "").startswith("$")}
+    named = names_of(taxonomy)
+    tags = [_tag(choices, variables, named) for choices in root.iter("Choices") if choices.get("toName") in variables]
+    usable = [tag for tag in tags if tag.choices]
+    if not usable:
+        known = " ".join(taxonomy.output_names)
+        raise RequestError(422, "invalid_config", f"no <Choices> for a text offers a label of ours, as value or alias: {known}")
+    return usable
+
+
+def names_of(taxonomy: Taxonomy) -> dict[str, str]:
+    """What a choice may be called → output: its name, its code, or its Dutch or English name with the sign."""
+    found = {}
+    for output in taxonomy.outputs:
+        written = [f"{name} {output.sign}".strip() for name in (output.label.name_nl, output.label.name_en)]
+        for name in (output.name, output.code, *written, *(name.replace("-", "−") for name in written)):
+            found[name.lower()] = output.name
+    return found
+
+
+def _tag(choices: Element, variables: dict[str | None, str], named: dict[str, str]) -> Tag:
+    offered = [choice.get("alias", choice.get("value", "")) for choice in choices.iter("Choice")]
+    by_output = {named[name.lower()]: name for name in offered if name.lower() in named}
+    to_name = choices.get("toName", "")
+    return Tag(choices.get("name", ""), to_name, variables[to_name], choices.get("choice") == "multiple", by_output)
+
+
+def prediction(task: TaskIn, tags: list[Tag], found: dict[str, Result], predictor: Predictor) -> dict[str, Any]:
+    """One task's labels above their thresholds, a region a tag with the score of each choice; `score`: how sure of the least sure output.
+
+    Empty for a task that is blind or holds no text that can be read.
+    """
+    regions, sure = [], []
+    for tag in tags:
+        text = task.data.get(tag.variable)
+        result = found.get(text) if isinstance(text, str) and not task.data.get("blind") else None
+        if result is None or result.status == "error":
+            continue
+        scores = {label.id + label.sign: label.score for label in result.labels if label.id + label.sign in tag.choices}
+        ranked = sorted(scores, key=lambda name: -scores[name])[: None if tag.multiple else 1]
+        sure += [max(result.scores[name], 1 - result.scores[name]) for name in tag.choices]
+        if ranked:
+            chosen = {tag.choices[name]: scores[name] for name in ranked}
+            regions.append(
+                {
+                    "id": tag.name, "from_name": tag.name, "to_name": tag.to_name, "type": "choices",
+                    "value": {"choices": list(chosen)}, "score": min(chosen.values()), "meta": {"scores": chosen},
+                }
+            )  # fmt: skip
+    return {"result": regions, "score": round(min(sure, default=0.0), 4), "model_version": version_of(predictor)}
+
+
+def version_of(predictor: Predictor) -> str:
+    """Names the bundle, so that Label Studio keeps the predictions of two bundles apart."""
+    manifest = predictor.bundle.manifest
+    return f"{manifest.name}-{manifest.version}-{predictor.bundle.sha256[:8]}"

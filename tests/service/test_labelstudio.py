@@ -1,0 +1,66 @@
+"""Label Studio's machine-learning backend protocol, on the bundle that ships."""
+
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from model.predictor import Predictor
+from model.taxonomy import Taxonomy
+from training.labelling.label_studio import config
+
+CONFIG = config(Taxonomy.load())
+LATE = "Al drie weken wacht ik op mijn bestelling en de klantenservice neemt niet op."
+OTHER = """<View><Text name="body" value="$comment"/><Choices name="mood" toName="body" choice="single">
+<Choice value="Positief"/><Choice value="Negatief"/><Choice value="Weet niet"/></Choices></View>"""
+
+
+def predict(client: TestClient, config: str, *data: dict[str, Any]) -> list[dict[str, Any]]:
+    tasks = [{"id": number, "data": one} for number, one in enumerate(data)]
+    answer = client.post("/labelstudio/predict", json={"tasks": tasks, "label_config": config, "project": "1.2", "params": {}})
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["results"]
+    return found
+
+
+def test_the_backend_is_up_and_names_its_version(client: TestClient) -> None:
+    assert client.get("/labelstudio/health").json()["status"] == "UP"
+    body = {"project": "1.2", "schema": CONFIG, "hostname": "http://x", "access_token": "y", "extra_params": None}
+    assert client.post("/labelstudio/setup", json=body).json()["model_version"].startswith("snaar-nl-")
+
+
+def test_predictions_are_what_the_predictor_finds(client: TestClient, predictor: Predictor) -> None:
+    [found] = predict(client, CONFIG, {"text": LATE})
+    [result] = predictor.predict([LATE])
+    shown = {name: score for region in found["result"] for name, score in region["meta"]["scores"].items()}
+    assert shown == {label.id + label.sign: label.score for label in result.labels}
+    assert {region["to_name"] for region in found["result"]} == {"text"}
+    assert {region["from_name"] for region in found["result"]} == {label.lens for label in result.labels}
+    assert 0.5 <= found["score"] <= 1
+
+
+def test_the_tags_of_another_config_are_followed(client: TestClient) -> None:
+    [found] = predict(client, OTHER, {"comment": LATE})
+    [region] = found["result"]
+    assert (region["from_name"], region["to_name"], region["value"]) == ("mood", "body", {"choices": ["Negatief"]})
+
+
+def test_blind_empty_and_strange_tasks_get_nothing_and_the_rest_goes_on(client: TestClient) -> None:
+    tasks = [{"text": LATE, "blind": True}, {"text": ""}, {"text": 5}, {}, {"text": "x" * 30_000}, {"text": LATE}]
+    found = predict(client, CONFIG, *tasks)
+    assert [bool(one["result"]) for one in found] == [False] * 5 + [True]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["geheim", "<View/>", '<!DOCTYPE x [<!ENTITY a "b">]><View/>', OTHER.replace("Positief", "a").replace("Negatief", "b")],
+)
+def test_a_config_that_is_not_ours_is_refused_with_what_to_do(client: TestClient, wrong: str) -> None:
+    answer = client.post("/labelstudio/predict", json={"tasks": [{"data": {"text": "geheim"}}], "label_config": wrong})
+    assert (answer.status_code, answer.json()["error_type"]) == (422, "invalid_config")
+    assert "geheim" not in answer.text
+
+
+def test_training_is_said_to_be_elsewhere_and_events_are_let_be(client: TestClient) -> None:
+    assert client.post("/labelstudio/train", json={"annotations": []}).status_code == 501
+    assert client.post("/labelstudio/webhook", json={"action": "ANNOTATION_CREATED"}).json() == {"status": "ignored"}
