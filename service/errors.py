@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from model.errors import ModelError
 from service.schemas import ErrorOut
@@ -74,10 +75,12 @@ def install(app: FastAPI) -> None:
         return answer(422, "invalid_request", "; ".join(_describe(found) for found in error.errors()[:5]))
 
     @app.exception_handler(HTTPException)
-    async def framework(_: Request, error: HTTPException) -> JSONResponse:
+    async def framework(request: Request, error: HTTPException) -> JSONResponse:
         message = "no such address; see /docs" if error.status_code == 404 else str(error.detail)
         found = answer(error.status_code, STATUS_TYPES.get(error.status_code, "bad_request"), message)
         found.headers.update(error.headers or {})
+        if error.status_code == 405:  # the framework names the methods of the first route alone
+            found.headers["allow"] = ", ".join(sorted(_methods(app, request)))
         return found
 
     @app.exception_handler(ReloadError)
@@ -91,6 +94,12 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def unexpected(_: Request, error: Exception) -> JSONResponse:
         return answer(500, "internal_error", "an unexpected error; the log names its type")
+
+
+def _methods(app: FastAPI, request: Request) -> set[str]:
+    """What may be asked at the address of a request."""
+    routes = [route for route in app.routes if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE]
+    return {method for route in routes for method in route.methods or ()}
 
 
 def _describe(found: dict[str, Any]) -> str:

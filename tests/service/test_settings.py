@@ -18,7 +18,7 @@ def test_every_setting_is_in_the_docs_with_its_default() -> None:
 
 
 def test_every_error_type_is_in_the_docs() -> None:
-    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    page = "".join((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("api.md", "jobs.md"))
     found = set()
     for path in (ROOT / "service").rglob("*.py"):
         found |= set(re.findall(r'(?:RequestError|answer)\((?:\d{3}|error\.status), "([a-z_]+)"', path.read_text()))
