@@ -66,4 +66,5 @@ def _with_fused_gelu(graph: onnx.ModelProto) -> onnx.ModelProto:
     FusionBiasGelu(fused, is_fastgelu=False).apply()
     fused.prune_graph()
     fused.topological_sort()
+    fused.model.opset_import.append(onnx.helper.make_opsetid("com.microsoft", 1))
     return fused.model

@@ -11,7 +11,6 @@ from service.batch.table import Table, TableError
 from service.batch.write import Style
 from service.jobs.files import JobFiles
 from service.jobs.store import Job
-from service.report.write import NothingToReport, write_report
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,9 @@ def do_job(
 
 
 def _report(job: Job, files: JobFiles, result: Path, predictor: Predictor) -> bool:
+    # here, for it loads what draws charts: a second that the start of a service need not wait for
+    from service.report.write import NothingToReport, write_report
+
     page, xlsx, json_output = (files.report(job.id, form) for form in ("html", "xlsx", "json"))
     try:
         write_report(
