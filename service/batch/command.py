@@ -29,7 +29,7 @@ def score(
     from model.predictor import Predictor
     from service.batch.columns import Roles
     from service.batch.score import Task, score_dump
-    from service.batch.table import tables
+    from service.batch.table import TableError, tables
     from service.batch.write import LONG, Style, check_output
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -41,8 +41,12 @@ def score(
     if Path("-") in inputs:  # standard input becomes a file beside the output: it is read more than once
         with spooled.open("wb") as file:
             shutil.copyfileobj(sys.stdin.buffer, file)
-    found = tables([spooled if path == Path("-") else path for path in inputs])
-    roles = Roles.find(found[0], text_column or [])
+    try:
+        found = tables([spooled if path == Path("-") else path for path in inputs])
+        roles = Roles.find(found[0], text_column or [])
+    except TableError:
+        spooled.unlink(missing_ok=True)  # no text of a customer stays behind
+        raise
     console.print(f"{len(found)} file(s): {roles.describe(found[0])}")
     settings = Settings()
     predictor = Predictor.load(bundle, threads=settings.threads)

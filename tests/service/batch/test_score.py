@@ -133,6 +133,12 @@ def test_standard_input_is_a_table_too(dump: Path, tmp_path: Path) -> None:
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
 
 
+def test_standard_input_that_is_no_table_leaves_nothing_behind(tmp_path: Path) -> None:
+    done = subprocess.run([SNAAR, "score", "-", "-o", tmp_path / "out.csv"], input=b"a;b\n1;2\n", capture_output=True)
+    assert done.returncode == 2
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_journal_of_another_input_is_refused(tmp_path: Path) -> None:
     with Journal(tmp_path / "out.csv.journal", {"input": "of another run"}):
         pass
