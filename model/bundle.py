@@ -72,6 +72,11 @@ class Bundle:
     def path(self, name: str) -> Path:
         return self.folder / name
 
+    @property
+    def identity(self) -> dict[str, str]:
+        """Which bundle this is: `name`, `version` and `sha256` of the manifest."""
+        return {"name": self.manifest.name, "version": self.manifest.version, "sha256": self.sha256}
+
     @classmethod
     def open(cls, folder: Path) -> "Bundle":
         """Read the manifest; raises BundleError. Checksums are the business of `verify`."""

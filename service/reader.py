@@ -39,12 +39,13 @@ class Reader:
         limit = self.settings.max_characters
         seen = Seen.of(self.request.scope)
         seen.reviews, seen.model = len(texts), self.model.predictor.bundle.sha256[:12]
-        answer = await self._while_connected(fitting(texts, max_characters=limit))
+        short_enough = fitting(texts, max_characters=limit)
+        answer = await self._while_connected(short_enough)
         results = in_place(texts, answer.results, max_characters=limit)
         seen.waited, seen.computed, seen.tokens = answer.waited, answer.computed, sum(result.tokens for result in results)
         await run_in_threadpool(self.metrics.results, results)
         if self.shadow:
-            self.shadow.follow(fitting(texts, max_characters=limit), answer.results, self.batcher, self.metrics)
+            self.shadow.follow(short_enough, answer.results, self.batcher, self.metrics)
         return results
 
     async def _while_connected(self, texts: list[str]) -> Answer:

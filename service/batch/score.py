@@ -223,14 +223,13 @@ def _type_of(kinds: set[type]) -> pyarrow.DataType:
 
 
 def _write_manifest(task: Task, predictor: Predictor, inputs: str, summary: Summary) -> None:
-    manifest = predictor.bundle.manifest
     told = {
         "inputs": [table.path.name for table in task.tables],
         "input_sha256": inputs,
         "output": task.output.name,
         "text_columns": [task.tables[0].columns[column] for column in task.roles.text],
         "options": {"scores": task.scores, "redact": task.redact, "max_characters": task.max_characters, **vars(task.style)},
-        "bundle": {"name": manifest.name, "version": manifest.version, "sha256": predictor.bundle.sha256},
+        "bundle": predictor.bundle.identity,
         "taxonomy_version": predictor.taxonomy.version,
         "versions": {name: version(name) for name in ("snaar", "onnxruntime")},
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

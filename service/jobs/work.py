@@ -27,11 +27,7 @@ class TooManyRows(TableError):
 
 def bundle_of(predictor: Predictor) -> dict[str, str]:
     """Which bundle scores, as it is kept with the job."""
-    manifest = predictor.bundle.manifest
-    return {
-        "name": manifest.name, "version": manifest.version, "sha256": predictor.bundle.sha256,
-        "taxonomy_version": predictor.taxonomy.version,
-    }  # fmt: skip
+    return {**predictor.bundle.identity, "taxonomy_version": predictor.taxonomy.version}
 
 
 def do_job(

@@ -132,9 +132,7 @@ def compute(scored: Scored, bundle: Bundle, *, redact: bool) -> dict[str, Any]:
         "groups": _groups(scored, [*tiers, *motivators]),
         "outputs": [_output(scored, column, bundle) for column in range(len(outputs))],
         "model": {
-            "name": bundle.manifest.name,
-            "version": bundle.manifest.version,
-            "sha256": bundle.sha256,
+            **bundle.identity,
             "taxonomy_version": scored.taxonomy.version,
             "measured": bundle.manifest.measured,
         },

@@ -11,7 +11,6 @@ from starlette.concurrency import run_in_threadpool
 
 from service.dependencies import HealthHere, PredictorHere, SettingsHere
 from service.errors import RequestError
-from service.routes.classify import model_of
 
 router = APIRouter()
 
@@ -25,7 +24,7 @@ async def get_taxonomy(predictor: PredictorHere) -> dict[str, Any]:
 async def get_info(predictor: PredictorHere, settings: SettingsHere) -> dict[str, Any]:
     manifest = predictor.bundle.manifest
     return {
-        "model": model_of(predictor),
+        "model": predictor.bundle.identity,
         "taxonomy_version": predictor.taxonomy.version,
         "created": manifest.created,
         "outputs": list(predictor.taxonomy.output_names),

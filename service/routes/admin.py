@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.dependencies import ModelsHere, SettingsHere
 from service.errors import ReloadError, RequestError
 from service.models import Model
-from service.routes.classify import model_of
 from service.schemas import ErrorOut, ModelOut
 from service.settings import Settings
 from service.shadow import Shadow
@@ -118,4 +117,4 @@ def _models(request: Request) -> dict[str, Any]:
 
 
 def _shown(model: Model) -> dict[str, str]:
-    return model_of(model.predictor)
+    return model.predictor.bundle.identity

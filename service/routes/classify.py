@@ -6,7 +6,6 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
-from model.predictor import Predictor
 from model.score import Result
 from service.classify import redact
 from service.dependencies import ReaderHere
@@ -44,11 +43,5 @@ def write(request: ClassifyRequest, results: list[Result], model: Model) -> byte
         extra = {"redacted_text": clean[number]} if clean else {}
         answer = {"id": review.id, **shown.to_dict(scores=request.options.scores), **extra}
         written.append(json.dumps(answer, ensure_ascii=False, separators=(",", ":")))
-    head = json.dumps({"model": model_of(predictor), "taxonomy_version": predictor.taxonomy.version}, separators=(",", ":"))
+    head = json.dumps({"model": predictor.bundle.identity, "taxonomy_version": predictor.taxonomy.version}, separators=(",", ":"))
     return f'{head[:-1]},"results":[{",".join(written)}]}}'.encode()
-
-
-def model_of(predictor: Predictor) -> dict[str, str]:
-    """Which bundle answers."""
-    manifest = predictor.bundle.manifest
-    return {"name": manifest.name, "version": manifest.version, "sha256": predictor.bundle.sha256}

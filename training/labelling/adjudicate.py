@@ -13,8 +13,9 @@ from model.taxonomy import Taxonomy
 from training.errors import DataError
 from training.files import write_atomically
 from training.labelling.agree import Shared, shared
-from training.labelling.annotated import Sentence, codes, read_annotated
+from training.labelling.annotated import Sentence, coded, read_annotated
 from training.labelling.label_studio import from_label_studio
+from training.labelling.source import read_text
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def main(arguments: list[str]) -> None:
     problems: list[str] = []
     try:
         reviews = shared(read_annotated(options.data, taxonomy))
-        sentences = list(from_label_studio(options.decisions.read_text(encoding="utf-8"), taxonomy, problems))
+        sentences = list(from_label_studio(read_text(options.decisions), taxonomy, problems))
     except DataError as error:
         sys.exit(f"label adjudicate: {error}")
     found = decide(reviews, sentences, problems)
@@ -73,14 +74,11 @@ def decide(reviews: list[Shared], decisions: list[Sentence], problems: list[str]
 
 
 def _line(found: Decided, taxonomy: Taxonomy) -> str:
-    def coded(names: tuple[frozenset[str], ...]) -> list[list[str]]:
-        return [codes(one, taxonomy) or [taxonomy.neutral_code] for one in names]
-
     record = {
         "id": found.review.id,
         "sentences": found.review.sentences,
-        "labels": coded(found.names),
+        "labels": coded(found.names, taxonomy),
         "decided_by": found.decided_by,
     }
-    record |= {f"annotator_{by.annotator}": coded(by.names) for by in found.review.by}
+    record |= {f"annotator_{by.annotator}": coded(by.names, taxonomy) for by in found.review.by}
     return json.dumps(record, ensure_ascii=False) + "\n"

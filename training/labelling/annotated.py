@@ -104,15 +104,18 @@ def _by_annotator(review: LabelledReview, record: dict[str, object], path: Path,
     return found
 
 
-def codes(names: frozenset[str], taxonomy: Taxonomy) -> list[str]:
-    """Output names → codes, in the order of the taxonomy."""
-    return [output.code for output in taxonomy.outputs if output.name in names]
+def coded(names: Iterable[frozenset[str]], taxonomy: Taxonomy) -> list[list[str]]:
+    """Output names of sentences → codes, in the order of the taxonomy; the neutral one for a sentence without."""
+    return [[o.code for o in taxonomy.outputs if o.name in found] or [taxonomy.neutral_code] for found in names]
+
+
+def record_of(review: Annotated, taxonomy: Taxonomy) -> dict[str, object]:
+    """A review as a line of JSON holds it."""
+    labels = coded(review.names, taxonomy)
+    return {"id": review.id, "annotator": review.annotator, "sentences": review.sentences, "labels": labels}
 
 
 def write_annotated(path: Path, reviews: Iterable[Annotated], taxonomy: Taxonomy) -> None:
     """JSON lines of `id`, `annotator`, `sentences` and `labels`."""
     with write_atomically(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        for review in reviews:
-            labels = [codes(names, taxonomy) or [taxonomy.neutral_code] for names in review.names]
-            record = {"id": review.id, "annotator": review.annotator, "sentences": review.sentences, "labels": labels}
-            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+        file.writelines(json.dumps(record_of(review, taxonomy), ensure_ascii=False) + "\n" for review in reviews)

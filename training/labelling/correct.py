@@ -1,8 +1,6 @@
 """Step `correct`: apply decisions on suspect labels; every review keeps the history of what was changed, by whom and when."""
 
 import argparse
-import csv
-import io
 import json
 import sys
 from collections.abc import Iterable
@@ -13,7 +11,8 @@ from pathlib import Path
 from model.taxonomy import Taxonomy
 from training.errors import DataError
 from training.files import write_atomically
-from training.labelling.annotated import Annotated, codes, read_annotated
+from training.labelling.annotated import Annotated, read_annotated, record_of
+from training.labelling.source import csv_rows, read_text
 
 DECISIONS = {"yes": True, "no": False}
 
@@ -80,11 +79,7 @@ def main(arguments: list[str]) -> None:
 
 def read_decisions(path: Path, taxonomy: Taxonomy) -> tuple[list[Decision], list[str]]:
     """The lines that were decided, and the lines that make no sense in words. Raises DataError where the file is another."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as UTF-8: {type(error).__name__}") from error
-    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=text.partition("\n")[0].count))
+    rows = csv_rows(read_text(path))
     if not {"review", "annotator", "number", "sentence", "label", "decision"} <= set(rows.fieldnames or []):
         raise DataError(f"{path}: not a file of `label suspects`: columns are missing")
     found, problems = [], []
@@ -134,8 +129,6 @@ def read_histories(path: Path, taxonomy: Taxonomy) -> list[list[dict[str, object
 
 
 def _line(one: Corrected, before: list[dict[str, object]], taxonomy: Taxonomy) -> str:
-    review = one.review
-    labels = [codes(names, taxonomy) or [taxonomy.neutral_code] for names in review.names]
-    record: dict[str, object] = {"id": review.id, "annotator": review.annotator, "sentences": review.sentences, "labels": labels}
+    record = record_of(one.review, taxonomy)
     history = [*before, *map(asdict, one.changes)]
     return json.dumps(record | ({"history": history} if history else {}), ensure_ascii=False) + "\n"

@@ -14,6 +14,7 @@ from typing import Any
 from model.taxonomy import Taxonomy
 from training.errors import DataError
 from training.labelling.annotated import Annotated, Sentence, known_names, take_apart
+from training.labelling.source import csv_rows, json_lines
 
 ABOUT = ("review", "number", "of", "annotator", "sentence")
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError)
@@ -102,7 +103,7 @@ def to_csv(reviews: list[Annotated], taxonomy: Taxonomy) -> str:
 
 
 def from_csv(text: str, taxonomy: Taxonomy, problems: list[str]) -> Iterator[Sentence]:
-    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=text.partition("\n")[0].count))
+    rows = csv_rows(text)
     columns = set(rows.fieldnames or [])
     if not {*ABOUT, *taxonomy.output_names} <= columns:
         missing = sorted({*ABOUT, *taxonomy.output_names} - columns)
@@ -149,16 +150,7 @@ def _cut(
 
 def _each(text: str, labelled: Callable[[dict[str, Any], str], Iterable[Sentence]], problems: list[str]) -> Iterator[Sentence]:
     """Of JSON lines."""
-
-    def parsed() -> Iterator[tuple[int, Any]]:
-        for number, line in enumerate(text.split("\n"), 1):
-            if line.strip():
-                try:
-                    yield number, json.loads(line)
-                except ValueError:
-                    yield number, None
-
-    return _every(parsed(), labelled, problems)
+    return _every(json_lines(text), labelled, problems)
 
 
 def _every(

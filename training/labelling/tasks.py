@@ -1,9 +1,6 @@
 """Step `tasks`: raw reviews → Label Studio tasks: redacted, cut into sentences, a task a sentence."""
 
 import argparse
-import csv
-import io
-import json
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,6 +13,7 @@ from training.errors import DataError
 from training.files import write_atomically
 from training.join import text_hash
 from training.labelling.label_studio import Task, to_tasks
+from training.labelling.source import csv_rows, json_lines, read_text
 
 
 @dataclass(frozen=True)
@@ -52,15 +50,13 @@ def main(arguments: list[str]) -> None:
 
 def read_raw(path: Path) -> tuple[list[Raw], list[str]]:
     """The reviews of a file, and what was left out in words. Without an `id` a review is named by a hash of its text."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as UTF-8: {type(error).__name__}") from error
+    text = read_text(path)
     if path.suffix not in (".jsonl", ".csv"):
         raise DataError(f"{path}: reviews to label are a .jsonl or .csv file with `text`")
     found: dict[str, Raw] = {}
     problems: list[str] = []
-    for line, record in _json_lines(text) if path.suffix == ".jsonl" else _csv_rows(text):
+    rows = csv_rows(text)
+    for line, record in json_lines(text) if path.suffix == ".jsonl" else ((rows.line_num, row) for row in rows):
         body = record.get("text") if isinstance(record, dict) else None
         if not isinstance(record, dict) or not isinstance(body, str) or not body.strip():
             problems.append(f"{path}:{line}: no `text`; left out")
@@ -90,18 +86,3 @@ def tasks_of(review: Ready, blind_share: float, *, note: str = "", reason: str =
     whole = " ".join(review.sentences)
     of = len(review.sentences)
     return [Task(review.id, number, of, text, whole, blind, note, reason) for number, text in enumerate(review.sentences)]
-
-
-def _json_lines(text: str) -> Iterator[tuple[int, object]]:
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            try:
-                yield number, json.loads(line)
-            except ValueError:
-                yield number, None
-
-
-def _csv_rows(text: str) -> Iterator[tuple[int, object]]:
-    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=text.partition("\n")[0].count))
-    for row in rows:
-        yield rows.line_num, row
