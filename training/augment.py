@@ -3,6 +3,7 @@
 import random
 import re
 import unicodedata
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -11,6 +12,7 @@ FLEMISH = {
     "mobieltje": "gsm", "klaar": "gedaan", "nou": "allez", "straks": "subiet", "friet": "frieten", "ruzie": "ambras",
     "eventjes": "efkes", "jas": "frak", "magnetron": "microgolf", "gaaf": "tof", "dadelijk": "seffens", "een": "ne",
 }  # fmt: skip
+LONGEST_JOINED = 12  # sentences
 D_T_SLIPS = [(r"\b(\w{3,})dt\b", r"\1d"), (r"\b(\w{3,}[aeiou]l)d\b", r"\1t"), (r"\b(word|vind|houd)t\b", r"\1")]
 
 
@@ -21,6 +23,21 @@ def disturb(sentences: list[str], labels: np.ndarray, share: float, dice: random
     if len(sentences) > 1 and dice.random() < share:
         return [([sentence], labels[row : row + 1]) for row, sentence in enumerate(sentences)]
     return [(sentences, labels)]
+
+
+def joined(
+    reviews: list[tuple[list[str], np.ndarray]], share: float, dice: random.Random
+) -> Iterator[tuple[list[str], np.ndarray]]:
+    """The reviews in random order, about `share` of them with another one behind: a sentence must not lean on whatever stands beside it."""
+    waiting = iter(dice.sample(reviews, len(reviews)))
+    for sentences, labels in waiting:
+        more = next(waiting, None) if dice.random() < share else None
+        if more is None:
+            yield sentences, labels
+        elif len(sentences) + len(more[0]) <= LONGEST_JOINED:
+            yield sentences + more[0], np.concatenate([labels, more[1]])
+        else:
+            yield from [(sentences, labels), more]
 
 
 def sloppy(text: str, dice: random.Random) -> str:

@@ -33,6 +33,9 @@ def main(arguments: list[str]) -> None:
     parser.add_argument(
         "--validate", type=Path, nargs="*", default=[], help="more reviews for thresholds and figures, never trained on"
     )
+    parser.add_argument(
+        "--unseen", type=Path, nargs="*", default=[], help="as --validate, but written for the purpose, not by customers"
+    )
     parser.add_argument("--base", required=True, help="folder or hub id of an encoder")
     parser.add_argument("--config", type=Path, default=HERE / "configs" / "train.toml")
     parser.add_argument("--canaries", type=Path, default=HERE / "configs" / "canaries.jsonl")
@@ -54,6 +57,7 @@ def main(arguments: list[str]) -> None:
         TestSet(f"real reviews ({path.name})", read([path], taxonomy), real=True, annotators=read_annotators(path, taxonomy))
         for path in options.validate
     ]
+    sets += [TestSet(f"reviews never trained on ({path.name})", read([path], taxonomy), real=False) for path in options.unseen]
     print(f"{len(kept)} reviews to train on, {sum(len(s.reviews) for s in sets)} to calibrate and measure on")
 
     trained = options.work / "trained"
@@ -79,7 +83,7 @@ def main(arguments: list[str]) -> None:
     parity = export(
         trained, sets, options.output,
         name=options.name, version=options.version, base=str(options.base), window=config["window"],
-        data=_hashes([*options.data, *options.train_only, *options.validate]), training={"config": config, "reviews": len(kept)},
+        data=_hashes([*options.data, *options.train_only, *options.validate, *options.unseen]), training={"config": config, "reviews": len(kept)},
         canaries=read_canaries(options.canaries),
     )  # fmt: skip
     print(f"int8 against float32: {parity}")

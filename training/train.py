@@ -28,7 +28,7 @@ from model.bundle import file_sha256
 from model.encode import Encoder, Window
 from model.taxonomy import Taxonomy
 from training import checkpoint
-from training.augment import disturb
+from training.augment import disturb, joined
 from training.dataset import LabelledReview, targets
 from training.errors import BaseError
 from training.files import write_folder_atomically
@@ -123,6 +123,17 @@ def batches(samples: list[Sample], tokens: int, dice: random.Random) -> Iterator
     yield from made
 
 
+def masked(ids: Tensor, tokenizer: Any, most: float) -> Tensor:
+    """Of every row a random share of the tokens, up to `most`, hidden behind the mask the base was pre-trained with: a review seen for
+    the tenth time must be understood, not recognised. A tokenizer without a mask leaves all as it is."""
+    if not most or tokenizer.mask_token_id is None:
+        return ids
+    special = torch.tensor(tokenizer.all_special_ids, device=ids.device)
+    share = torch.rand(len(ids), 1, device=ids.device) * most
+    hidden = (torch.rand(ids.shape, device=ids.device) < share) & ~torch.isin(ids, special)
+    return ids.masked_fill(hidden, tokenizer.mask_token_id)
+
+
 def asymmetric_loss(logits: Tensor, labels: Tensor, focus: float, weight: Tensor) -> Tensor:
     """Binary cross-entropy whose easy negatives count less (Ridnik et al. 2021, without margin; `focus` 0 is the plain
     one), weighted by output, summed over outputs, mean over sentences."""
@@ -170,7 +181,7 @@ def train(reviews: list[LabelledReview], base: Path | str, config: dict[str, Any
     dice = random.Random(seed)
     taxonomy = Taxonomy.load()
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    encoder = encoder_of(base, config["window"])
+    encoder, tokenizer = encoder_of(base, config["window"]), AutoTokenizer.from_pretrained(base)
     model = load_classifier(base, taxonomy, dropout=config["dropout"]).to(device)
     if (
         tuple(AutoConfig.from_pretrained(base).id2label.values()) != taxonomy.output_names
@@ -200,6 +211,7 @@ def train(reviews: list[LabelledReview], base: Path | str, config: dict[str, Any
     for epoch in range(begin, config["epochs"]):
         model.train()
         drawn = [item for sentences, labels in labelled for item in disturb(sentences, labels, config["augment"], dice)]
+        drawn = list(joined(drawn, config["join"], dice))
         made = list(batches(samples_of(drawn, encoder), config["batch_tokens"], dice))
         if epoch == 0:
             total_steps = config["epochs"] * len(made)
@@ -210,6 +222,7 @@ def train(reviews: list[LabelledReview], base: Path | str, config: dict[str, Any
             for group in optimizer.param_groups:
                 group["lr"] = config["learning_rate"] * group["scale"] * rate
             inputs, rows, starts, labels = collate(batch, encoder.pad, device)
+            inputs["input_ids"] = masked(inputs["input_ids"], tokenizer, config["mask"])
             with torch.autocast(device, dtype=torch.bfloat16):
                 logits = read_starts(model, model.base_model(**inputs).last_hidden_state, rows, starts)
             smoothed = labels * (1 - config["smoothing"]) + config["smoothing"] / 2
@@ -234,7 +247,7 @@ def train(reviews: list[LabelledReview], base: Path | str, config: dict[str, Any
         model.load_state_dict(average)
     with write_folder_atomically(output) as folder:
         model.save_pretrained(folder)
-        AutoTokenizer.from_pretrained(base).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
     standing.unlink(missing_ok=True)
     return model
 

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 DEFAULT: dict[str, Any] = tomllib.loads((ROOT / "training" / "configs" / "train.toml").read_text())
 CONFIG = {
     **DEFAULT, **DEFAULT["rounds"][1],
-    "epochs": 4, "window": 40, "batch_tokens": 10, "dropout": 0.2, "augment": 0.5, "average_from": 0.2, "learning_rate": 1e-3,
+    "epochs": 4, "window": 40, "batch_tokens": 10, "dropout": 0.2, "augment": 0.5, "mask": 0.3, "join": 0.5, "average_from": 0.2, "learning_rate": 1e-3,
 }  # fmt: skip
 CHILD = """
 import json, os, signal, sys
