@@ -1,7 +1,9 @@
 """Stage between export and evaluation: logits → probabilities (Platt scaling), and a threshold per output and policy.
 
 Both are fitted on reviews the network was not trained on. An output with `ENOUGH` positive reviews in the real ones is
-fitted on those alone; a rarer one on all (its real positives are too few to say anything).
+scaled on those alone; a rarer one on all (its real positives are too few to say anything). A threshold has to do for
+every kind of review, the plain and the indirect: it is chosen on the mean over the sets, or on all reviews together where one of
+them holds too few positives.
 """
 
 from dataclasses import dataclass
@@ -11,7 +13,8 @@ from sklearn.linear_model import LogisticRegression
 
 from model.taxonomy import Taxonomy
 
-ENOUGH = 30
+ENOUGH = 30  # positive real reviews for a scaling of their own
+SOME = 15  # positive reviews for a set to have a say in a threshold
 SHRINKAGE = 15.0  # pseudo-reviews with which a threshold is drawn to that of its lens
 POLICIES = ("balanced", "precision", "recall")
 WANTED = 0.8  # the precision or recall the other two policies ask for
@@ -20,14 +23,13 @@ GRID = np.linspace(0.03, 0.97, 95)
 
 @dataclass(frozen=True)
 class Evidence:
-    """Reviews for fitting. `logits`, `labels`: (reviews, outputs); `real`: (reviews,) bool, written by customers."""
+    """Reviews for fitting. `logits`, `labels`: (reviews, outputs); `real`: (reviews,) bool, written by customers; `sets`: (reviews,)
+    the number of the set each one came from."""
 
     logits: np.ndarray
     labels: np.ndarray
     real: np.ndarray
-
-    def take(self, rows: np.ndarray) -> "Evidence":
-        return Evidence(self.logits[rows], self.labels[rows], self.real[rows])
+    sets: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,11 @@ def fit(evidence: Evidence, taxonomy: Taxonomy) -> Calibration:
             platt = LogisticRegression(C=1.0).fit(evidence.logits[rows, column][:, None], labels)
             slopes[column], intercepts[column] = max(platt.coef_[0, 0], 0.1), platt.intercept_[0]
     scores = Calibration(slopes, intercepts, {}).scores(evidence.logits)
+    groups = [_groups(evidence, column) for column in outputs]
     thresholds = {}
     for policy in POLICIES:
-        found = np.array([_best(scores[r, c], evidence.labels[r, c], policy) for c, r in zip(outputs, chosen, strict=True)])
-        support = np.array([evidence.labels[rows, column].sum() for column, rows in zip(outputs, chosen, strict=True)])
+        found = np.array([_threshold(scores[:, c], evidence.labels[:, c], groups[c], policy) for c in outputs])
+        support = np.array([evidence.labels[np.concatenate(groups[column]), column].sum() for column in outputs])
         for lens in taxonomy.lenses:
             columns = taxonomy.columns(lens.id)
             common = np.average(found[columns], weights=support[columns] + 1e-9)
@@ -71,18 +74,29 @@ def _rows(evidence: Evidence, column: int) -> np.ndarray:
     return np.flatnonzero(evidence.real) if enough else np.arange(len(evidence.real))
 
 
-def _best(scores: np.ndarray, labels: np.ndarray, policy: str) -> float:
-    """The threshold of a policy on a grid; F1 is smoothed over neighbours so that one review does not decide."""
-    present = scores[None, :] >= GRID[:, None]
-    hits = (present & (labels > 0)).sum(1)
-    precision = hits / np.maximum(present.sum(1), 1)
-    recall = hits / max(labels.sum(), 1)
+def _groups(evidence: Evidence, column: int) -> list[np.ndarray]:
+    """The rows of each set, if every one holds `SOME` positives; otherwise all rows as one."""
+    sets = [np.flatnonzero(evidence.sets == number) for number in np.unique(evidence.sets)]
+    enough = all(evidence.labels[rows, column].sum() >= SOME for rows in sets)
+    return sets if enough else [np.arange(len(evidence.sets))]
+
+
+def _threshold(scores: np.ndarray, labels: np.ndarray, groups: list[np.ndarray], policy: str) -> float:
+    """The threshold of a policy on a grid, for the mean of the groups; it is smoothed over neighbours so that one review does not decide."""
+    precision, recall, f1 = np.mean([_curves(scores[rows], labels[rows]) for rows in groups], axis=0)
     if policy == "balanced":
-        f1 = 2 * hits / np.maximum(present.sum(1) + labels.sum(), 1)
         smooth = np.convolve(np.pad(f1, 3, mode="edge"), np.ones(7) / 7, "valid")
         return float(GRID[int(smooth.argmax())])
     if policy == "precision":
-        good = np.flatnonzero((precision >= WANTED) & (hits > 0))
+        good = np.flatnonzero((precision >= WANTED) & (recall > 0))
         return float(GRID[good[0]]) if len(good) else float(GRID[-1])
     good = np.flatnonzero(recall >= WANTED)
     return float(GRID[good[-1]]) if len(good) else float(GRID[0])
+
+
+def _curves(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Precision, recall and F1 at every threshold of the grid, (3, thresholds)."""
+    present = scores[None, :] >= GRID[:, None]
+    hits = (present & (labels > 0)).sum(1)
+    found, positives = np.maximum(present.sum(1), 1), max(labels.sum(), 1)
+    return np.stack([hits / found, hits / positives, 2 * hits / (found + positives)])

@@ -93,7 +93,8 @@ def export(
         exact_logits = np.concatenate([review_logits(exact, s.reviews) for s in sets])
         labels = np.concatenate([review_labels(s.reviews, taxonomy) for s in sets])
         real = np.concatenate([np.full(len(s.reviews), s.real) for s in sets])
-        calibration = fit(Evidence(logits, labels, real), taxonomy)
+        of_set = np.repeat(np.arange(len(sets)), [len(s.reviews) for s in sets])
+        calibration = fit(Evidence(logits, labels, real, of_set), taxonomy)
         thresholds = calibration.thresholds[POLICY]
         scores, exact_scores = calibration.scores(logits), calibration.scores(exact_logits)
         present, exact_present = scores >= thresholds, exact_scores >= thresholds
