@@ -5,6 +5,7 @@ import threading
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
 from model.predictor import Predictor
+from model.reference import Reference
 from model.score import Result
 from service.batcher import Batch, Batcher
 from service.drift import Drift
@@ -42,8 +43,10 @@ class Metrics:
         self.model = Gauge(
             "snaar_model", "1 for the bundle that answers", ["version", "sha256"], registry=own, multiprocess_mode="livesum"
         )
-        self.drift = Gauge("snaar_drift", "distance of the last reviews", ["what"], registry=own, multiprocess_mode="livemax")
-        self.drifting = Drift()
+        self.drift = Gauge(
+            "snaar_drift", "distance of the last reviews", ["what", "against"], registry=own, multiprocess_mode="livemax"
+        )
+        self.drifting = Drift(None)
         self.reloads = Counter("snaar_reloads", "attempts at another bundle", ["outcome"], registry=own)
         self.shadowed = Counter("snaar_shadow_reviews", "reviews read by the shadow too", registry=own)
         self.disagreed = Counter("snaar_shadow_disagreements", "reviews the shadow labels otherwise", ["output"], registry=own)
@@ -68,6 +71,7 @@ class Metrics:
         with self.lock:
             for result in results:
                 self._result(result)
+            self._watch_drift(results)
 
     def _result(self, result: Result) -> None:
         self.reviews.labels(result.error_type or "ok").inc()
@@ -76,24 +80,24 @@ class Metrics:
         if result.status == "ok":
             self.tokens.inc(result.tokens)
             self.length.observe(result.tokens)
-            self._watch_drift(result)
             for label in result.labels:
                 self.labels.labels(label.lens, label.id, label.sign).inc()
             for output, score in result.scores.items():
                 self.scores.labels(output).observe(score)
 
-    def serves(self, predictor: Predictor) -> None:
-        """Name the bundle that answers from now on."""
+    def serves(self, predictor: Predictor, reference: Reference | None) -> None:
+        """Name the bundle that answers from now on, and hold reviews against its reference."""
         if not shared_metrics():
             self.model.clear()
-        self.drifting = Drift()
+            self.drift.clear()
+        self.drifting = Drift(reference)
         self.model.labels(predictor.bundle.manifest.version, predictor.bundle.sha256).set(1)
 
-    def _watch_drift(self, result: Result) -> None:
-        found = self.drifting.add(result)
+    def _watch_drift(self, results: list[Result]) -> None:
+        found = self.drifting.add(results)
         if found is not None:
-            self.drift.labels("labels").set(found.labels)
-            self.drift.labels("length").set(found.length)
+            self.drift.labels("labels", self.drifting.against).set(found.labels)
+            self.drift.labels("length", self.drifting.against).set(found.length)
 
     def page(self, batcher: Batcher, *, ready: bool) -> bytes:
         """The text Prometheus reads."""
