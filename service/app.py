@@ -45,7 +45,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         await state.health.check()
         watching = asyncio.create_task(state.health.watch())
         on_signals(drain=state.health.drain, seconds=chosen.drain_seconds, reload=partial(_reload, app, chosen.bundle))
-        with running_jobs(chosen, lambda: state.models.current.predictor) as state.jobs:
+        with running_jobs(chosen, lambda: state.models.current.predictor, state.batcher.read_bulk, metrics.results) as state.jobs:
             yield
         watching.cancel()
         state.batcher.close()

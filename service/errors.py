@@ -14,7 +14,7 @@ from service.schemas import ErrorOut
 
 OWN_FIELDS = {
     "body", "query", "path", "reviews", "id", "text", "options", "scores", "lenses", "redact",
-    "bundle", "share", "inputs", "input", "raw_scores", "truncate", "model",
+    "bundle", "share", "inputs", "input", "raw_scores", "truncate", "model", "tasks", "data", "label_config",
 }  # fmt: skip
 STATUS_TYPES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 STATUSES = {

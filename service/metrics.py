@@ -39,6 +39,9 @@ class Metrics:
         )
         self.batch_seconds = Histogram("snaar_batch_seconds", "time of a batch", buckets=SECONDS, registry=own)
         self.queue = Gauge("snaar_queue_tokens", "tokens waiting, by estimate", registry=own, multiprocess_mode="livesum")
+        self.bulk = Gauge(
+            "snaar_bulk_tokens", "tokens of files and streams waiting, by estimate", registry=own, multiprocess_mode="livesum"
+        )
         self.ready = Gauge("snaar_ready", "1 when ready, by the last canary", registry=own, multiprocess_mode="livemin")
         self.model = Gauge(
             "snaar_model", "1 for the bundle that answers", ["version", "sha256"], registry=own, multiprocess_mode="livesum"
@@ -102,6 +105,7 @@ class Metrics:
     def page(self, batcher: Batcher, *, ready: bool) -> bytes:
         """The text Prometheus reads."""
         self.queue.set(batcher.load)
+        self.bulk.set(batcher.bulk_load)
         self.ready.set(ready)
         registry = self.registry
         if shared_metrics():

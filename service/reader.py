@@ -7,7 +7,7 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
 from model.score import Result
-from service.batcher import Answer, Batcher, QueueFull
+from service.batcher import Answer, Batcher, Place, QueueFull
 from service.classify import fitting, in_place
 from service.errors import RequestError
 from service.metrics import Metrics
@@ -48,6 +48,20 @@ class Reader:
             self.shadow.follow(short_enough, answer.results, self.batcher, self.metrics)
         return results
 
+    async def read_bulk(self, texts: list[str]) -> list[Result]:
+        """One result a text, in order, behind all requests and however long it takes."""
+        limit = self.settings.max_characters
+        short_enough = fitting(texts, max_characters=limit)
+        answer = await self.batcher.predict(self.model.predictor, short_enough, seconds=None, place=Place.BULK)
+        results = in_place(texts, answer.results, max_characters=limit)
+        await run_in_threadpool(self.metrics.results, results)
+        return results
+
+    def check_room(self) -> None:
+        """Refuse a stream while requests are refused."""
+        if not self.batcher.room():
+            raise _overloaded(self.batcher.seconds_full)
+
     async def _while_connected(self, texts: list[str]) -> Answer:
         seconds = self.settings.timeout
         reading = asyncio.create_task(self.batcher.predict(self.model.predictor, texts, seconds=seconds))
@@ -58,14 +72,17 @@ class Reader:
                 raise RequestError(499, "client_gone", "the client closed the connection before the answer")
             return reading.result()
         except QueueFull as full:
-            message = f"too much is waiting; try again in {full.seconds} s"
-            raise RequestError(429, "overloaded", message, retry_after=full.seconds) from None
+            raise _overloaded(full.seconds) from None
         except TimeoutError:
             message = f"not read within {seconds:g} s; send fewer reviews at a time, or try again when it is quieter"
             raise RequestError(504, "timeout", message) from None
         finally:
             reading.cancel()
             leaving.cancel()
+
+
+def _overloaded(seconds: int) -> RequestError:
+    return RequestError(429, "overloaded", f"too much is waiting; try again in {seconds} s", retry_after=seconds)
 
 
 async def _gone(request: Request) -> None:
