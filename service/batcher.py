@@ -15,6 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import pairwise
 
 from model.predictor import Predictor
 from model.score import Result
@@ -44,12 +45,26 @@ class QueueFull(Exception):
 
 
 @dataclass(frozen=True)
+class Stages:
+    """Seconds of the steps from text to result, over the batches that something had a part in."""
+
+    encode: float = 0.0
+    infer: float = 0.0
+    score: float = 0.0
+
+    def __add__(self, other: "Stages") -> "Stages":
+        return Stages(self.encode + other.encode, self.infer + other.infer, self.score + other.score)
+
+
+@dataclass(frozen=True)
 class Answer:
-    """Results in order, with the seconds spent waiting for a turn and the seconds from then on."""
+    """Results in order, with the seconds spent waiting for a turn and the seconds from then on; `stages` is what the latter
+    were spent on, the batches of others between its own excepted."""
 
     results: list[Result]
     waited: float
     computed: float
+    stages: Stages
 
 
 @dataclass(frozen=True)
@@ -74,6 +89,7 @@ class Waiting:
     first_turn: float = 0.0
     taken: int = 0
     results: list[Result] = field(default_factory=list)
+    stages: Stages = field(default_factory=Stages)
 
     left: int = field(init=False)  # estimated tokens of the texts not given out yet
 
@@ -129,7 +145,7 @@ class Batcher:
         """Read texts within `seconds`; raises QueueFull at once, TimeoutError later. Only what stands in turn is refused.
         Cancelling drops what has not been read yet."""
         if not texts:
-            return Answer([], 0.0, 0.0)
+            return Answer([], 0.0, 0.0, Stages())
         waiting = self._admit(predictor, texts, place)
         try:
             return await asyncio.wait_for(asyncio.wrap_future(waiting.future), seconds)
@@ -238,8 +254,10 @@ class Batcher:
 def _read(predictor: Predictor, parts: list[Part]) -> None:
     """Read parts of one predictor together; where that fails each alone, so that no request suffers for another."""
     try:
-        results = iter(predictor.predict([text for part in parts for text in part.texts]))
+        found, stages = _timed(predictor, [text for part in parts for text in part.texts])
+        results = iter(found)
         for part in parts:
+            part.waiting.stages += stages
             _give(part.waiting, [next(results) for _ in part.texts])
     except Exception as error:
         if len(parts) == 1:
@@ -249,11 +267,23 @@ def _read(predictor: Predictor, parts: list[Part]) -> None:
                 _read(predictor, [part])
 
 
+def _timed(predictor: Predictor, texts: list[str]) -> tuple[list[Result], Stages]:
+    times = [time.monotonic()]
+    encoded = predictor.encode(texts)
+    times.append(time.monotonic())
+    logits = predictor.infer(encoded)
+    times.append(time.monotonic())
+    results = predictor.score(encoded, logits)
+    times.append(time.monotonic())
+    return results, Stages(*(end - start for start, end in pairwise(times)))
+
+
 def _give(waiting: Waiting, results: list[Result]) -> None:
     waiting.results += results
     if len(waiting.results) == len(waiting.texts):
         now = time.monotonic()
-        _settle(waiting, Answer(waiting.results, waiting.first_turn - waiting.arrived, now - waiting.first_turn))
+        waited, computed = waiting.first_turn - waiting.arrived, now - waiting.first_turn
+        _settle(waiting, Answer(waiting.results, waited, computed, waiting.stages))
 
 
 def _settle(waiting: Waiting, outcome: Answer | Exception) -> None:

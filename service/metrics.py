@@ -60,8 +60,7 @@ class Metrics:
         if seen.error_type:
             self.errors.labels(seen.error_type).inc()
         if seen.reviews:
-            stages = {"receive": seen.received, "wait": seen.waited, "compute": seen.computed, "all": seen.whole}
-            for stage, seconds in stages.items():
+            for stage, seconds in seen.stages.items():
                 self.seconds.labels(stage).observe(seconds)
 
     def batch(self, batch: Batch) -> None:

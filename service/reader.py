@@ -1,6 +1,7 @@
 """One request's way through the queue: the limits, the deadline, the client that may leave."""
 
 import asyncio
+import time
 from dataclasses import dataclass
 
 from fastapi import Request
@@ -40,9 +41,11 @@ class Reader:
         seen = Seen.of(self.request.scope)
         seen.reviews, seen.model = len(texts), self.model.predictor.bundle.sha256[:12]
         short_enough = fitting(texts, max_characters=limit)
+        seen.asked = time.monotonic()
         answer = await self._while_connected(short_enough)
         results = in_place(texts, answer.results, max_characters=limit)
-        seen.waited, seen.computed, seen.tokens = answer.waited, answer.computed, sum(result.tokens for result in results)
+        seen.waited, seen.computed, seen.steps = answer.waited, answer.computed, answer.stages
+        seen.tokens = sum(result.tokens for result in results)
         await run_in_threadpool(self.metrics.results, results)
         if self.shadow:
             self.shadow.follow(short_enough, answer.results, self.batcher, self.metrics)

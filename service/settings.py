@@ -43,6 +43,7 @@ class Settings(BaseSettings):
     cors_origins: str = Field(default="", description="origins whose pages may call, spaces between them; default none")
     docs: bool = Field(default=True, description="serve /docs and /openapi.json")
     log_requests: bool = Field(default=True, description="one JSON line a request on standard output")
+    traces: bool = Field(default=False, description="send traces; OTEL_… says where to")
     canary_seconds: float = Field(default=10, gt=0, description="seconds between canary predictions")
 
 
