@@ -21,6 +21,7 @@ from service.limit import BodyLimit
 from service.metrics import Metrics
 from service.models import Model, Models
 from service.observe import Observe
+from service.priority import answer_first
 from service.routes import about, admin, alias, classify, docs, jobs, labelstudio, page, stream
 from service.settings import Settings
 from service.stop import on_signals
@@ -37,6 +38,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        answer_first()
         state = app.state
         first = Model.load(chosen.bundle, threads=chosen.threads)
         state.models = Models(first, threads=chosen.threads, metrics=metrics)

@@ -19,6 +19,7 @@ from itertools import pairwise
 
 from model.predictor import Predictor
 from model.score import Result
+from service.priority import stand_back
 
 BATCH_TOKENS = 1024  # what one batch holds, by estimate: 0.15 s at 6,671 tokens/s (benchmarks/RESULTS.md)
 SLICE_TOKENS = 256  # what a request gets before the next has its turn
@@ -200,6 +201,7 @@ class Batcher:
         return 0 if waiting.place is Place.BULK else min(waiting.left, self.max_tokens // 2)
 
     def _work(self) -> None:
+        stand_back()
         while parts := self._take():
             began = time.monotonic()
             for predictor in {part.waiting.predictor.bundle.sha256: part.waiting.predictor for part in parts}.values():

@@ -32,8 +32,10 @@ class Reader:
     def check_count(self, field: str, count: int) -> None:
         """Refuse a request with no reviews or too many; `field` is where they stand."""
         limit = self.settings.max_reviews
-        if not 1 <= count <= limit:
-            raise RequestError(422, "invalid_request", f"field `{field}`: send 1 to {limit} reviews in one request")
+        if not count:
+            raise RequestError(422, "invalid_request", f"field `{field}`: send at least one review")
+        if count > limit:
+            raise RequestError(413, "too_large", f"field `{field}`: more than {limit} reviews in one request; send them in parts")
 
     async def read(self, texts: list[str]) -> list[Result]:
         """One result a text, in order. Raises RequestError where the queue is full, the time is up or the client has gone."""

@@ -22,6 +22,7 @@ from service.batcher import Answer
 from service.jobs.files import JobFiles
 from service.jobs.store import Job, JobStore, now
 from service.jobs.work import TooManyRows, bundle_of, do_job
+from service.priority import stand_back
 
 LOOK_SECONDS = 2.0  # between looks at the table: another process may have put a job there
 STOP_SECONDS = 10.0
@@ -71,6 +72,7 @@ class JobWorker:
         self.thread.join(STOP_SECONDS)
 
     def _run(self) -> None:
+        stand_back()
         with self.lock.open("w") as lock:
             while not self._take(lock):
                 if self.stopping.wait(LOOK_SECONDS):

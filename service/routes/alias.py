@@ -16,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from model.score import Result
 from service.dependencies import ReaderHere
 from service.errors import RequestError
+from service.schemas import Many
 
 router = APIRouter()
 
@@ -32,7 +33,7 @@ class PredictRequest(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    inputs: str | list[str] | list[list[str]] = Field(examples=["Binnen een dag in huis!"])
+    inputs: str | Many[str] | Many[Many[str]] = Field(examples=["Binnen een dag in huis!"])
     raw_scores: bool = False
 
 
@@ -41,7 +42,7 @@ class InfinityRequest(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    input: list[str] = Field(examples=[["Binnen een dag in huis!"]])
+    input: Many[str] = Field(examples=[["Binnen een dag in huis!"]])
     model: str = "default"
     raw_scores: bool = False
 

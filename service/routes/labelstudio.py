@@ -15,7 +15,7 @@ from model.score import Result
 from model.taxonomy import Taxonomy
 from service.dependencies import PredictorHere, ReaderHere
 from service.errors import RequestError
-from service.schemas import ErrorOut
+from service.schemas import ErrorOut, Many
 
 router = APIRouter(prefix="/labelstudio", tags=["labelstudio"], responses={422: {"model": ErrorOut}})
 
@@ -35,7 +35,7 @@ class TaskIn(BaseModel):
 class PredictIn(BaseModel):
     """Tasks to predict, and the labelling config of their project."""
 
-    tasks: list[TaskIn]
+    tasks: Many[TaskIn]
     label_config: str
 
 

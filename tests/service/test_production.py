@@ -194,7 +194,19 @@ def test_a_shadow_reads_along_and_disagreements_are_counted(served: Served, bund
     ],
 )
 def test_schemathesis_finds_nothing_against_the_openapi_document(served: Served, chosen: list[str]) -> None:
-    command = [str(SCHEMATHESIS), "run", f"{served.url}/openapi.json", "--checks", "all", "--max-examples", "5", "--seed", "1"]
+    config = ["--config-file", str(Path(__file__).with_name("schemathesis.toml"))]
+    command = [
+        str(SCHEMATHESIS),
+        *config,
+        "run",
+        f"{served.url}/openapi.json",
+        "--checks",
+        "all",
+        "--max-examples",
+        "5",
+        "--seed",
+        "1",
+    ]
     done = subprocess.run([*command, *chosen], capture_output=True, text=True, timeout=120, cwd=served.output.parent)
     assert done.returncode == 0, done.stdout
 
