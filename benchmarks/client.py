@@ -9,11 +9,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Answer:
-    """Status, body and seconds; status 0 where the connection broke."""
+    """Status, body and seconds; status 0 where the connection broke. `connection` is the client's port."""
 
     status: int
     body: bytes
     seconds: float
+    connection: int
 
 
 class Client:
@@ -23,6 +24,7 @@ class Client:
         self.port = port
         self.reader: asyncio.StreamReader | None = None
         self.writer: asyncio.StreamWriter | None = None
+        self.connection = 0
 
     async def ask(self, path: str, body: bytes | None = None, *, content_type: str = "application/json") -> Answer:
         """POST a body, or GET without one."""
@@ -33,12 +35,13 @@ class Client:
         try:
             if self.writer is None or self.writer.is_closing():
                 self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
+                self.connection = self.writer.get_extra_info("sockname")[1]
             self.writer.write(f"{head}\r\n".encode() + (body or b""))
             status, answer = await self._answer()
         except (OSError, asyncio.IncompleteReadError):
             self.close()
             status, answer = 0, b""
-        return Answer(status, answer, time.perf_counter() - began)
+        return Answer(status, answer, time.perf_counter() - began, self.connection)
 
     def close(self) -> None:
         if self.writer is not None:
