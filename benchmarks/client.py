@@ -51,11 +51,22 @@ class Client:
     async def _answer(self) -> tuple[int, bytes]:
         assert self.reader is not None
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
-        length = int(head.partition("content-length: ")[2].partition("\r\n")[0] or 0)
-        body = await self.reader.readexactly(length)
+        if "transfer-encoding: chunked" in head:
+            body = await self._chunks()
+        else:
+            length = int(head.partition("content-length: ")[2].partition("\r\n")[0] or 0)
+            body = await self.reader.readexactly(length)
         if "connection: close" in head:
             self.close()
         return int(head.split()[1]), body
+
+    async def _chunks(self) -> bytes:
+        assert self.reader is not None
+        body = b""
+        while size := int(await self.reader.readline(), 16):
+            body += (await self.reader.readexactly(size + 2))[:-2]
+        await self.reader.readexactly(2)
+        return body
 
 
 def classify_body(texts: list[str], **options: Any) -> bytes:

@@ -1,6 +1,7 @@
 """Answering comes before reading: health answers at once while every processor is busy with reviews.
 
-On two busy cores' worth of requests the event loop waited 15 ms at the 99th percentile and 170 at most; with this 6 and 13.
+On one core with 48 requests at a time the event loop was up to 15 ms late in 99 of 100 cases and 195 at most; with the thread that
+reads standing back 6 and 13, with quicker hand-over alone 8 to 14 and 37.
 """
 
 import os

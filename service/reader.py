@@ -5,10 +5,10 @@ import time
 from dataclasses import dataclass
 
 from fastapi import Request
-from starlette.concurrency import run_in_threadpool
 
 from model.score import Result
 from service.batcher import Answer, Batcher, Place, QueueFull
+from service.beside import beside
 from service.classify import fitting, in_place
 from service.errors import RequestError
 from service.metrics import Metrics
@@ -48,7 +48,7 @@ class Reader:
         results = in_place(texts, answer.results, max_characters=limit)
         seen.waited, seen.computed, seen.steps = answer.waited, answer.computed, answer.stages
         seen.tokens = sum(result.tokens for result in results)
-        await run_in_threadpool(self.metrics.results, results)
+        await beside(texts, lambda: self.metrics.results(results))
         if self.shadow:
             self.shadow.follow(short_enough, answer.results, self.batcher, self.metrics)
         return results
@@ -59,7 +59,7 @@ class Reader:
         short_enough = fitting(texts, max_characters=limit)
         answer = await self.batcher.predict(self.model.predictor, short_enough, seconds=None, place=Place.BULK)
         results = in_place(texts, answer.results, max_characters=limit)
-        await run_in_threadpool(self.metrics.results, results)
+        await beside(texts, lambda: self.metrics.results(results))
         return results
 
     def check_room(self) -> None:

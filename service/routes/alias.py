@@ -11,9 +11,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.concurrency import run_in_threadpool
 
 from model.score import Result
+from service.beside import beside
 from service.dependencies import ReaderHere
 from service.errors import RequestError
 from service.schemas import Many
@@ -71,7 +71,7 @@ async def post_predict(request: PredictRequest, reader: ReaderHere) -> Response:
     single, texts = _single_and_texts(request.inputs)
     reader.check_count("inputs", len(texts))
     results = _all_read(await reader.read(texts), "inputs")
-    body = await run_in_threadpool(lambda: json.dumps(_scores(results[0]) if single else [_scores(result) for result in results]))
+    body = await beside(texts, lambda: json.dumps(_scores(results[0]) if single else [_scores(result) for result in results]))
     return Response(body, media_type="application/json")
 
 
@@ -88,7 +88,7 @@ async def post_infinity(request: InfinityRequest, reader: ReaderHere) -> Respons
         "id": f"snaar-{uuid.uuid4()}",
         "created": int(time.time()),
     }
-    body = await run_in_threadpool(lambda: json.dumps({**told, "data": [_scores(result) for result in results]}))
+    body = await beside(request.input, lambda: json.dumps({**told, "data": [_scores(result) for result in results]}))
     return Response(body, media_type="application/json")
 
 

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import ValidationError
-from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from model.score import Result
+from service.beside import beside
 from service.classify import redact
 from service.dependencies import ReaderHere
 from service.errors import RequestError
@@ -63,10 +63,11 @@ class StreamResponse(Response):
     async def _read(self, lines: list[bytes | None], first: int) -> bytes:
         """An answer a line that is not blank, in order."""
         numbered = [(n, line) for n, line in enumerate(lines, first) if line is None or line.strip()]
-        reviews = await run_in_threadpool(lambda: [_review(line, self.max_characters) for _, line in numbered])
+        reviews = [_review(line, self.max_characters) for _, line in numbered]
         good = [review.text for review in reviews if isinstance(review, ReviewIn)]
         results = await self.reader.read_bulk(good)
-        return await run_in_threadpool(self._written, [number for number, _ in numbered], reviews, good, results)
+        numbers = [number for number, _ in numbered]
+        return await beside(good, lambda: self._written(numbers, reviews, good, results), heavy=self.options.redact)
 
     def _written(
         self, numbers: list[int], reviews: list[ReviewIn | RequestError], good: list[str], results: list[Result]
