@@ -23,7 +23,9 @@ from service.priority import stand_back
 
 BATCH_TOKENS = 1024  # what one batch holds, by estimate: 0.15 s at 6,671 tokens/s (benchmarks/RESULTS.md)
 SLICE_TOKENS = 256  # what a request gets before the next has its turn
-BULK_TOKENS = 512  # what a batch holds when there is bulk alone: a request that comes in waits for half a batch at most
+RECENT = (
+    1.0  # seconds after a request in which bulk is read in single slices: the next may come, and would wait for a whole batch
+)
 PATIENCE = 4  # batches after which a slice of bulk is read though requests wait
 CHARACTERS_A_TOKEN = 4  # the reviews of training/data have 3.9; only the length of the queue hangs on it
 REMEMBERED = 0.9  # how slowly the measured speed follows
@@ -132,6 +134,7 @@ class Batcher:
         self.seen = seen
         self.queue: deque[Waiting] = deque()
         self.bulk: deque[Waiting] = deque()
+        self.last_request = -math.inf
         self.passed_over = 0  # batches since bulk had a slice
         self.load = 0  # tokens of requests that wait, by estimate, a large one counted as half of `max_tokens`
         self.speed = 1000.0  # estimated tokens a second
@@ -179,6 +182,8 @@ class Batcher:
         with self.changed:
             if place is Place.IN_TURN and not self.room(waiting.left):
                 raise QueueFull(self.seconds_full)
+            if place is Place.IN_TURN:
+                self.last_request = waiting.arrived
             if place is Place.FIRST:
                 self.queue.appendleft(waiting)
             else:
@@ -224,8 +229,10 @@ class Batcher:
 
     def _batch(self) -> list[Part]:
         if not self.queue:
-            return self._slices(self.bulk, BULK_TOKENS)
+            quiet = time.monotonic() - self.last_request > RECENT
+            return self._slices(self.bulk, BATCH_TOKENS if quiet else SLICE_TOKENS)
         turn_of_bulk = self.bulk and self.passed_over >= PATIENCE
+        self.last_request = -math.inf
         self.passed_over = 0 if turn_of_bulk else self.passed_over + 1
         some = self._slices(self.bulk, SLICE_TOKENS) if turn_of_bulk else []
         return [*some, *self._slices(self.queue, BATCH_TOKENS)]

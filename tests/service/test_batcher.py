@@ -130,11 +130,12 @@ def test_bulk_gives_way_to_requests_and_is_not_starved_by_them(
             ended.append("request")
 
     async def run() -> None:
+        await batcher.predict(predictor, ["Top!"], seconds=60)
         large = batcher.read_bulk(predictor, [LONG] * 400)
         small = batcher.read_bulk(predictor, TEXTS)
         small.add_done_callback(lambda _: ended.append("small file"))
         assert (batcher.load, batcher.bulk_load > 100_000) == (0, True)  # files take nothing of the room of requests
-        await asyncio.gather(*(keep_asking() for _ in range(3)))
+        await asyncio.gather(*(keep_asking() for _ in range(8)))  # more than a batch holds: one always waits
         assert large.cancel()
         await batcher.predict(predictor, ["Top!"], seconds=60)
 
