@@ -3,7 +3,7 @@ WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY model model
 COPY service service
-RUN python -m venv /opt/snaar && /opt/snaar/bin/pip install --no-cache-dir '.[postgres]'
+RUN python -m venv /opt/snaar && /opt/snaar/bin/pip install --no-cache-dir '.[postgres,otel]'
 
 FROM python:3.11-slim
 RUN useradd --system --uid 10001 --no-create-home snaar && install -d -o snaar /data

@@ -38,7 +38,7 @@ demo: install
 
 sbom: $(VENV)/.developing
 	$(PYTHON) -m venv --clear runs/serving
-	runs/serving/bin/pip install --quiet '.[postgres]'
+	runs/serving/bin/pip install --quiet '.[postgres,otel]'
 	$(BIN)/pip install --quiet "cyclonedx-bom>=5.0"
 	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o runs/sbom.cdx.json runs/serving
 

@@ -9,11 +9,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Answer:
-    """Status, body and seconds; status 0 where the connection broke."""
+    """Status, body and seconds; status 0 where the connection broke. `connection` is the client's port."""
 
     status: int
     body: bytes
     seconds: float
+    connection: int
 
 
 class Client:
@@ -23,6 +24,7 @@ class Client:
         self.port = port
         self.reader: asyncio.StreamReader | None = None
         self.writer: asyncio.StreamWriter | None = None
+        self.connection = 0
 
     async def ask(self, path: str, body: bytes | None = None, *, content_type: str = "application/json") -> Answer:
         """POST a body, or GET without one."""
@@ -33,12 +35,13 @@ class Client:
         try:
             if self.writer is None or self.writer.is_closing():
                 self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
+                self.connection = self.writer.get_extra_info("sockname")[1]
             self.writer.write(f"{head}\r\n".encode() + (body or b""))
             status, answer = await self._answer()
         except (OSError, asyncio.IncompleteReadError):
             self.close()
             status, answer = 0, b""
-        return Answer(status, answer, time.perf_counter() - began)
+        return Answer(status, answer, time.perf_counter() - began, self.connection)
 
     def close(self) -> None:
         if self.writer is not None:
@@ -48,11 +51,22 @@ class Client:
     async def _answer(self) -> tuple[int, bytes]:
         assert self.reader is not None
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
-        length = int(head.partition("content-length: ")[2].partition("\r\n")[0] or 0)
-        body = await self.reader.readexactly(length)
+        if "transfer-encoding: chunked" in head:
+            body = await self._chunks()
+        else:
+            length = int(head.partition("content-length: ")[2].partition("\r\n")[0] or 0)
+            body = await self.reader.readexactly(length)
         if "connection: close" in head:
             self.close()
         return int(head.split()[1]), body
+
+    async def _chunks(self) -> bytes:
+        assert self.reader is not None
+        body = b""
+        while size := int(await self.reader.readline(), 16):
+            body += (await self.reader.readexactly(size + 2))[:-2]
+        await self.reader.readexactly(2)
+        return body
 
 
 def classify_body(texts: list[str], **options: Any) -> bytes:

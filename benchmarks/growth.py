@@ -1,4 +1,4 @@
-"""Time and memory of `snaar score` against the number of rows: the time is a straight line, the memory flat.
+"""Time and memory of `snaar score` and of the report against the number of rows: the time is a straight line, the memory flat.
 
 python benchmarks/growth.py [--rows 1000 10000 100000]
 """
@@ -23,21 +23,23 @@ def main() -> None:
     options = parser.parse_args()
     texts = reviews(max(options.rows))
     describe(Predictor.load(), texts)
-    print("| rows, all different | seconds | rows/s | peak memory, MB |\n|---|---|---|---|")
+    print("| rows, all different | seconds | rows/s | peak memory, MB | of its report, MB |\n|---|---|---|---|---|")
     with TemporaryDirectory() as made:
         for rows in options.rows:
             source = Path(made) / f"{rows}.csv"
             with source.open("w", newline="", encoding="utf-8") as file:
                 csv.writer(file).writerows([["id", "review"], *([n, texts[n]] for n in range(rows))])
             started = time.perf_counter()
-            peak = _peak_memory([str(Path(sys.executable).with_name("snaar")), "score", str(source), "-o", f"{source}.out.csv"])
+            peak = _peak_memory("score", str(source), "-o", f"{source}.out.csv")
             seconds = time.perf_counter() - started
-            print(f"| {rows} | {seconds:.1f} | {rows / seconds:.0f} | {peak:.0f} |", flush=True)
+            report = _peak_memory("report", f"{source}.out.csv", "-o", f"{source}.html")
+            print(f"| {rows} | {seconds:.1f} | {rows / seconds:.0f} | {peak:.0f} | {report:.0f} |", flush=True)
 
 
-def _peak_memory(command: list[str]) -> float:
-    """Run a command; its highest resident memory in MB."""
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+def _peak_memory(*arguments: str) -> float:
+    """Run `snaar`; its highest resident memory in MB."""
+    command = [str(Path(sys.executable).with_name("snaar")), *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     peak = 0
     while process.poll() is None:
         for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():

@@ -2,7 +2,8 @@
 
 python benchmarks/load.py [--seconds 60] [--clients 256] [--workers 1]
 
-With --workers 2 one worker is killed half-way.
+With --workers 2 one worker is killed half-way: only what it was reading may be lost, so only connections to it may break. The exit
+status is 1 where any other broke, or anything but 200 and 429 was answered.
 """
 
 import argparse
@@ -50,7 +51,6 @@ async def _run(served: Served, bodies: list[bytes], options: argparse.Namespace)
     killing = asyncio.create_task(_kill_one(served, options.seconds / 2)) if options.workers > 1 else None
     answers = await _open(served, bodies, clients=options.clients, rate=2 * rate, seconds=options.seconds)
     health = await probing
-    print(f"killed worker: {await killing if killing else 'none'}")
     accepted = [answer.seconds for answer in answers if answer.status == 200]
     refused = [answer.seconds for answer in answers if answer.status == 429]
     print(f"\n| {options.clients} clients at twice that, {options.seconds:g} s | |\n|---|---|")
@@ -63,6 +63,15 @@ async def _run(served: Served, bodies: list[bytes], options: argparse.Namespace)
     print(f"| health/ready: p50 / p99 / max | {_marks([answer.seconds for answer in health], 50, 99, 100)} ms |")
     print(f"| statuses (0: connection broken) | {dict(Counter(answer.status for answer in answers))} |")
     print(f"| health statuses | {dict(Counter(answer.status for answer in health))} |")
+    broken = [answer.connection for answer in [*answers, *health] if answer.status == 0]
+    held = await killing if killing else set()
+    elsewhere = [connection for connection in broken if connection not in held]
+    if killing:
+        print(
+            f"| connections the killed worker held | {len(held)}; broken {len(broken)}, of which not its own {len(elsewhere)} |"
+        )
+    if elsewhere or {answer.status for answer in answers} - {200, 429, 0}:
+        sys.exit("requests were lost that should not be")
 
 
 async def _closed(served: Served, bodies: list[bytes], *, clients: int, seconds: float) -> list[Answer]:
@@ -106,12 +115,14 @@ async def _probe(served: Served, seconds: float) -> list[Answer]:
     return answers
 
 
-async def _kill_one(served: Served, after: float) -> int:
+async def _kill_one(served: Served, after: float) -> set[int]:
+    """Kill a worker; the ports of the clients that were connected to it."""
     await asyncio.sleep(after)
     children = psutil.Process(served.process.pid).children()
     worker = next(child for child in children if "spawn_main" in " ".join(child.cmdline()))
+    held = {line.raddr.port for line in worker.net_connections("tcp") if line.status == psutil.CONN_ESTABLISHED}
     worker.kill()
-    return worker.pid
+    return held
 
 
 def _marks(seconds: list[float], *percentiles: int) -> str:

@@ -1,13 +1,18 @@
 """Many requests of every kind: does the service grow, in memory, in open files, in threads?
 
 python benchmarks/soak.py [--requests 100000] [--clients 8]
+
+The first tenth is warm-up. The exit status is 1 where memory grows by 5 % or more after it, where open files or threads end higher
+than they were at most until half-way, or where anything but the expected was answered.
 """
 
 import argparse
 import asyncio
+import json
 import random
 import sys
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,6 +25,17 @@ from benchmarks.serving import Served, serving
 from benchmarks.setting import reviews
 
 LINES = 10
+MOST_GROWTH = 0.05
+EXPECTED = {200, 400, 413, 422, 429, 499}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the service held at a moment."""
+
+    memory: float
+    files: int
+    threads: int
 
 
 def main() -> None:
@@ -36,16 +52,32 @@ async def _run(served: Served, requests: int, clients: int) -> None:
     process = psutil.Process(served.process.pid)
     statuses: Counter[int] = Counter()
     print("| requests | memory, MB | open files | threads |\n|---|---|---|---|")
+    seen: list[Seen] = []
     for _ in range(LINES):
         each = requests // LINES // clients
         await asyncio.gather(*(_ask(served, texts, each, seed, statuses) for seed in range(clients)))
-        memory = process.memory_info().rss / 1e6
-        print(f"| {sum(statuses.values())} | {memory:.0f} | {process.num_fds()} | {process.num_threads()} |", flush=True)
-    print(f"\nstatuses: {dict(sorted(statuses.items()))}")
+        await asyncio.sleep(1)  # until connections that were left are closed
+        seen.append(Seen(process.memory_info().rss / 1e6, process.num_fds(), process.num_threads()))
+        print(f"| {sum(statuses.values())} | {seen[-1].memory:.0f} | {seen[-1].files} | {seen[-1].threads} |", flush=True)
+    print(f"\nstatuses (499: did not wait for its answer): {dict(sorted(statuses.items()))}")
+    _judge(seen, statuses)
+
+
+def _judge(seen: list[Seen], statuses: Counter[int]) -> None:
+    growth = seen[-1].memory / seen[0].memory - 1
+    earlier = seen[: len(seen) // 2]
+    print(f"memory after the first tenth: {growth:+.1%}")
+    if growth >= MOST_GROWTH:
+        sys.exit("memory grows")
+    if seen[-1].files > max(s.files for s in earlier) or seen[-1].threads > max(s.threads for s in earlier):
+        sys.exit("open files or threads grow")
+    if set(statuses) - EXPECTED:
+        sys.exit("an answer that should not be")
 
 
 async def _ask(served: Served, texts: list[str], count: int, seed: int, statuses: Counter[int]) -> None:
-    """Of twenty requests: seventeen of a review or a few, one too large, one broken, one that does not wait for its answer."""
+    """Of twenty requests: fifteen of a review or a few, a stream, one of another server's, one too large, one broken, one that does
+    not wait for its answer."""
     client, chance = Client(served.port), random.Random(seed + 1000 * sum(statuses.values()))
     for _ in range(count):
         kind = chance.randrange(20)
@@ -62,8 +94,13 @@ async def _ask(served: Served, texts: list[str], count: int, seed: int, statuses
             client.close()
             statuses[499] += 1
             continue
+        elif kind == 3:
+            answer = await client.ask("/predict", json.dumps({"inputs": [[text] for text in chosen]}).encode())
+        elif kind == 4:
+            lines = "".join(json.dumps({"text": text}) + "\n" for text in chosen)
+            answer = await client.ask("/v1/classify/stream", lines.encode(), content_type="application/x-ndjson")
         else:
-            answer = await client.ask("/v1/classify", classify_body(chosen, scores=kind < 6, redact=kind == 7))
+            answer = await client.ask("/v1/classify", classify_body(chosen, scores=kind < 8, redact=kind == 8))
         statuses[answer.status] += 1
     client.close()
 

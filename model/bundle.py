@@ -17,6 +17,7 @@ NETWORK = "model.onnx"
 TOKENIZER = "tokenizer.json"
 TAXONOMY = "taxonomy.toml"
 CARD = "README.md"
+REFERENCE = "reference.json"
 DEFAULT_BUNDLE = Path(__file__).with_name("default")
 
 

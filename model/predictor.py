@@ -31,6 +31,14 @@ class Prepared:
 
 
 @dataclass(frozen=True)
+class Encoded:
+    """Reviews before the network: each prepared, or the error it is; and of those that are prepared the windows."""
+
+    reviews: list[Prepared | Result]
+    windows: list[list[Window]]
+
+
+@dataclass(frozen=True)
 class Predictor:
     """A loaded bundle. Safe to share between threads."""
 
@@ -59,17 +67,26 @@ class Predictor:
 
     def predict(self, reviews: list[str]) -> list[Result]:
         """Read reviews; one result each, in order. A review that cannot be read is an error in its place."""
+        encoded = self.encode(reviews)
+        return self.score(encoded, self.infer(encoded))
+
+    def encode(self, reviews: list[str]) -> Encoded:
+        """The first half of the way: normalised, split and in windows."""
         prepared = [self._prepare(review) for review in reviews]
-        good = [review for review in prepared if isinstance(review, Prepared)]
-        encoded = self.encoder.encode([review.sentences for review in good])
-        logits = iter(self.network.run([window for windows in encoded for window in windows]))
-        results = iter(
-            [
-                self._score(review, windows, list(islice(logits, len(windows))))
-                for review, windows in zip(good, encoded, strict=True)
-            ]
-        )
-        return [next(results) if isinstance(review, Prepared) else review for review in prepared]
+        good = [review.sentences for review in prepared if isinstance(review, Prepared)]
+        return Encoded(prepared, self.encoder.encode(good))
+
+    def infer(self, encoded: Encoded) -> list[np.ndarray]:
+        """The logits of all windows, in order; each (pieces, outputs)."""
+        return self.network.run([window for windows in encoded.windows for window in windows])
+
+    def score(self, encoded: Encoded, logits: list[np.ndarray]) -> list[Result]:
+        """The last step: a result a review, in order."""
+        windows, found = iter(encoded.windows), iter(logits)
+        return [
+            self._score(review, mine := next(windows), list(islice(found, len(mine)))) if isinstance(review, Prepared) else review
+            for review in encoded.reviews
+        ]
 
     def stream(self, reviews: Iterable[str]) -> Iterator[Result]:
         """Read any number of reviews in flat memory; results come in order, some hundreds at a time."""

@@ -21,9 +21,11 @@ from service.limit import BodyLimit
 from service.metrics import Metrics
 from service.models import Model, Models
 from service.observe import Observe
+from service.priority import answer_first
 from service.routes import about, admin, alias, classify, docs, jobs, labelstudio, page, stream
 from service.settings import Settings
 from service.stop import on_signals
+from service.traces import Traces
 
 STREAMED = frozenset({"/v1/jobs", stream.ADDRESS})
 
@@ -32,9 +34,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """The application; the bundle is loaded and verified when it starts."""
     chosen = settings or Settings()
     metrics = Metrics()
+    traces = Traces.open() if chosen.traces else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        answer_first()
         state = app.state
         first = Model.load(chosen.bundle, threads=chosen.threads)
         state.models = Models(first, threads=chosen.threads, metrics=metrics)
@@ -45,10 +49,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         await state.health.check()
         watching = asyncio.create_task(state.health.watch())
         on_signals(drain=state.health.drain, seconds=chosen.drain_seconds, reload=partial(_reload, app, chosen.bundle))
-        with running_jobs(chosen, lambda: state.models.current.predictor) as state.jobs:
+        with running_jobs(chosen, lambda: state.models.current.predictor, state.batcher.read_bulk, metrics.results) as state.jobs:
             yield
         watching.cancel()
         state.batcher.close()
+        if traces:
+            await asyncio.to_thread(traces.close)
 
     app = FastAPI(
         title="Snaar",
@@ -59,10 +65,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         openapi_url="/openapi.json" if chosen.docs else None,
         redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},  # it tells addresses and messages
     )
     app.state.settings = chosen
     app.state.metrics = metrics
-    _surround(app, chosen, metrics)
+    _surround(app, chosen, metrics, traces)
     errors.install(app)
     app.include_router(classify.router)
     app.include_router(about.router)
@@ -87,7 +94,7 @@ def _reload(app: FastAPI, folder: Path) -> None:
     app.state.reloading = asyncio.create_task(reload())  # kept, for a task nobody holds may be lost
 
 
-def _surround(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
+def _surround(app: FastAPI, settings: Settings, metrics: Metrics, traces: Traces | None) -> None:
     """Middleware; the last one added is the first to see a request."""
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.body_seconds, streamed=STREAMED)
     app.add_middleware(Access, keyring=Keyring(file=settings.keys_file, given=settings.keys))
@@ -99,4 +106,4 @@ def _surround(app: FastAPI, settings: Settings, metrics: Metrics) -> None:
             allow_headers=["authorization", "content-type", "x-api-key", "x-request-id"],
             expose_headers=["retry-after", "x-request-id", "x-error-type"],
         )
-    app.add_middleware(Observe, metrics=metrics, draining=lambda: app.state.health.draining)
+    app.add_middleware(Observe, metrics=metrics, traces=traces, draining=lambda: app.state.health.draining)

@@ -1,7 +1,8 @@
 """Requests share batches: one thread reads whatever waits, a little of each request in turn.
 
 A request that finds nothing running goes at once; those that come while a batch runs wait for its end and go together.
-A large request gives way after each slice, so a small one never waits for all of it. The scores of a review do not
+A large request gives way after each slice, so a small one never waits for all of it. Bulk (files, streams, a shadow) stands
+behind all requests: it is read when none waits, and a slice of it now and then when one always does. The scores of a review do not
 depend on its batch (docs/decisions/0001), so how requests are mixed changes nothing but the time they take.
 """
 
@@ -11,15 +12,31 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from enum import Enum
+from itertools import pairwise
 
 from model.predictor import Predictor
 from model.score import Result
+from service.priority import stand_back
 
 BATCH_TOKENS = 1024  # what one batch holds, by estimate: 0.15 s at 6,671 tokens/s (benchmarks/RESULTS.md)
 SLICE_TOKENS = 256  # what a request gets before the next has its turn
+RECENT = (
+    1.0  # seconds after a request in which bulk is read in single slices: the next may come, and would wait for a whole batch
+)
+PATIENCE = 4  # batches after which a slice of bulk is read though requests wait
 CHARACTERS_A_TOKEN = 4  # the reviews of training/data have 3.9; only the length of the queue hangs on it
 REMEMBERED = 0.9  # how slowly the measured speed follows
+
+
+class Place(Enum):
+    """Where in the queue: before all (canary texts), in turn, or behind all requests."""
+
+    FIRST = "first"
+    IN_TURN = "in turn"
+    BULK = "bulk"
 
 
 class QueueFull(Exception):
@@ -31,12 +48,26 @@ class QueueFull(Exception):
 
 
 @dataclass(frozen=True)
+class Stages:
+    """Seconds of the steps from text to result, over the batches that something had a part in."""
+
+    encode: float = 0.0
+    infer: float = 0.0
+    score: float = 0.0
+
+    def __add__(self, other: "Stages") -> "Stages":
+        return Stages(self.encode + other.encode, self.infer + other.infer, self.score + other.score)
+
+
+@dataclass(frozen=True)
 class Answer:
-    """Results in order, with the seconds spent waiting for a turn and the seconds from then on."""
+    """Results in order, with the seconds spent waiting for a turn and the seconds from then on; `stages` is what the latter
+    were spent on, the batches of others between its own excepted."""
 
     results: list[Result]
     waited: float
     computed: float
+    stages: Stages
 
 
 @dataclass(frozen=True)
@@ -55,12 +86,13 @@ class Waiting:
     predictor: Predictor
     texts: list[str]
     costs: list[int]
-    loop: asyncio.AbstractEventLoop
-    future: "asyncio.Future[Answer]"
-    arrived: float
+    place: Place
+    arrived: float = field(default_factory=time.monotonic)
+    future: "Future[Answer]" = field(default_factory=Future)
     first_turn: float = 0.0
     taken: int = 0
     results: list[Result] = field(default_factory=list)
+    stages: Stages = field(default_factory=Stages)
 
     left: int = field(init=False)  # estimated tokens of the texts not given out yet
 
@@ -101,31 +133,42 @@ class Batcher:
         self.max_tokens = max_tokens
         self.seen = seen
         self.queue: deque[Waiting] = deque()
-        self.load = 0  # tokens waiting, by estimate, a large request counted as half of `max_tokens`
+        self.bulk: deque[Waiting] = deque()
+        self.last_request = -math.inf
+        self.passed_over = 0  # batches since bulk had a slice
+        self.load = 0  # tokens of requests that wait, by estimate, a large one counted as half of `max_tokens`
         self.speed = 1000.0  # estimated tokens a second
         self.closed = False
         self.changed = threading.Condition()
         self.thread = threading.Thread(target=self._work, name="batcher", daemon=True)
         self.thread.start()
 
-    async def predict(self, predictor: Predictor, texts: list[str], *, seconds: float, first: bool = False) -> Answer:
-        """Read texts within `seconds`; raises QueueFull at once, TimeoutError later. `first` goes before all others and is
-        never refused: for canary texts. Cancelling drops what has not been read yet."""
-        loop = asyncio.get_running_loop()
-        costs = [estimated_tokens(text) for text in texts]
-        waiting = Waiting(predictor, texts, costs, loop, loop.create_future(), time.monotonic())
+    async def predict(
+        self, predictor: Predictor, texts: list[str], *, seconds: float | None, place: Place = Place.IN_TURN
+    ) -> Answer:
+        """Read texts within `seconds`; raises QueueFull at once, TimeoutError later. Only what stands in turn is refused.
+        Cancelling drops what has not been read yet."""
         if not texts:
-            return Answer([], 0.0, 0.0)
-        self._admit(waiting, first=first)
+            return Answer([], 0.0, 0.0, Stages())
+        waiting = self._admit(predictor, texts, place)
         try:
-            return await asyncio.wait_for(waiting.future, seconds)
+            return await asyncio.wait_for(asyncio.wrap_future(waiting.future), seconds)
         finally:
             self._drop(waiting)
+
+    def read_bulk(self, predictor: Predictor, texts: list[str]) -> "Future[Answer]":
+        """Read texts, at least one, behind all requests, for a thread that waits; cancelling drops what has not been read yet."""
+        return self._admit(predictor, texts, Place.BULK).future
 
     def room(self, tokens: int = 1) -> bool:
         """Whether a request of so many tokens would be let in. One of any size is, when less than half the queue is taken:
         it keeps nobody waiting, for each has a turn."""
         return self.load + min(tokens, self.max_tokens // 2) <= self.max_tokens
+
+    @property
+    def seconds_full(self) -> int:
+        """When the queue should have room again."""
+        return math.ceil(self.load / self.speed)
 
     def close(self) -> None:
         """End the thread after the batch it is reading."""
@@ -134,28 +177,36 @@ class Batcher:
             self.changed.notify()
         self.thread.join()
 
-    def _admit(self, waiting: Waiting, *, first: bool) -> None:
+    def _admit(self, predictor: Predictor, texts: list[str], place: Place) -> Waiting:
+        waiting = Waiting(predictor, texts, [estimated_tokens(text) for text in texts], place)
         with self.changed:
-            if not first and not self.room(waiting.left):
-                raise QueueFull(math.ceil(self.load / self.speed))
-            self.load += self._weight(waiting)
-            if first:
+            if place is Place.IN_TURN and not self.room(waiting.left):
+                raise QueueFull(self.seconds_full)
+            if place is Place.IN_TURN:
+                self.last_request = waiting.arrived
+            if place is Place.FIRST:
                 self.queue.appendleft(waiting)
             else:
-                self.queue.append(waiting)
+                self._line_of(waiting).append(waiting)
+            self.load += self._weight(waiting)
             self.changed.notify()
+        return waiting
 
     def _drop(self, waiting: Waiting) -> None:
         """Take out of the queue what nobody waits for any more."""
         with self.changed:
-            if waiting.left and waiting in self.queue:
-                self.queue.remove(waiting)
+            if waiting.left and waiting in self._line_of(waiting):
+                self._line_of(waiting).remove(waiting)
                 self.load -= self._weight(waiting)
 
+    def _line_of(self, waiting: Waiting) -> deque[Waiting]:
+        return self.bulk if waiting.place is Place.BULK else self.queue
+
     def _weight(self, waiting: Waiting) -> int:
-        return min(waiting.left, self.max_tokens // 2)
+        return 0 if waiting.place is Place.BULK else min(waiting.left, self.max_tokens // 2)
 
     def _work(self) -> None:
+        stand_back()
         while parts := self._take():
             began = time.monotonic()
             for predictor in {part.waiting.predictor.bundle.sha256: part.waiting.predictor for part in parts}.values():
@@ -170,27 +221,52 @@ class Batcher:
         with self.changed:
             parts: list[Part] = []
             while not parts:
-                self.changed.wait_for(lambda: self.queue or self.closed)
+                self.changed.wait_for(lambda: self.queue or self.bulk or self.closed)
                 if self.closed:
                     return []
-                room = BATCH_TOKENS
-                while self.queue and room > 0:
-                    waiting = self.queue.popleft()
-                    self.load -= self._weight(waiting)
-                    part = waiting.slice(min(room, SLICE_TOKENS))
-                    parts.append(part)
-                    room -= part.tokens
-                    if waiting.taken < len(waiting.texts):
-                        self.queue.append(waiting)
-                        self.load += self._weight(waiting)
+                parts = self._batch()
             return parts
+
+    def _batch(self) -> list[Part]:
+        if not self.queue:
+            quiet = time.monotonic() - self.last_request > RECENT
+            return self._slices(self.bulk, BATCH_TOKENS if quiet else SLICE_TOKENS)
+        turn_of_bulk = self.bulk and self.passed_over >= PATIENCE
+        self.last_request = -math.inf
+        self.passed_over = 0 if turn_of_bulk else self.passed_over + 1
+        some = self._slices(self.bulk, SLICE_TOKENS) if turn_of_bulk else []
+        return [*some, *self._slices(self.queue, BATCH_TOKENS)]
+
+    @property
+    def bulk_load(self) -> int:
+        """Tokens of bulk that wait, by estimate."""
+        with self.changed:
+            return sum(waiting.left for waiting in self.bulk if not waiting.future.done())
+
+    def _slices(self, line: deque[Waiting], room: int) -> list[Part]:
+        """A slice of each in a line in turn, until `room` is full."""
+        parts: list[Part] = []
+        while line and room > 0:
+            waiting = line.popleft()
+            self.load -= self._weight(waiting)
+            if waiting.future.done():  # cancelled, or broken by an earlier slice
+                continue
+            part = waiting.slice(min(room, SLICE_TOKENS))
+            parts.append(part)
+            room -= part.tokens
+            if waiting.taken < len(waiting.texts):
+                line.append(waiting)
+                self.load += self._weight(waiting)
+        return parts
 
 
 def _read(predictor: Predictor, parts: list[Part]) -> None:
     """Read parts of one predictor together; where that fails each alone, so that no request suffers for another."""
     try:
-        results = iter(predictor.predict([text for part in parts for text in part.texts]))
+        found, stages = _timed(predictor, [text for part in parts for text in part.texts])
+        results = iter(found)
         for part in parts:
+            part.waiting.stages += stages
             _give(part.waiting, [next(results) for _ in part.texts])
     except Exception as error:
         if len(parts) == 1:
@@ -200,22 +276,30 @@ def _read(predictor: Predictor, parts: list[Part]) -> None:
                 _read(predictor, [part])
 
 
+def _timed(predictor: Predictor, texts: list[str]) -> tuple[list[Result], Stages]:
+    times = [time.monotonic()]
+    encoded = predictor.encode(texts)
+    times.append(time.monotonic())
+    logits = predictor.infer(encoded)
+    times.append(time.monotonic())
+    results = predictor.score(encoded, logits)
+    times.append(time.monotonic())
+    return results, Stages(*(end - start for start, end in pairwise(times)))
+
+
 def _give(waiting: Waiting, results: list[Result]) -> None:
     waiting.results += results
     if len(waiting.results) == len(waiting.texts):
         now = time.monotonic()
-        _settle(waiting, Answer(waiting.results, waiting.first_turn - waiting.arrived, now - waiting.first_turn))
+        waited, computed = waiting.first_turn - waiting.arrived, now - waiting.first_turn
+        _settle(waiting, Answer(waiting.results, waited, computed, waiting.stages))
 
 
 def _settle(waiting: Waiting, outcome: Answer | Exception) -> None:
-    """Hand the outcome to the event loop that waits for it, if it still does."""
-
-    def deliver() -> None:
-        if not waiting.future.done():
-            if isinstance(outcome, Answer):
-                waiting.future.set_result(outcome)
-            else:
-                waiting.future.set_exception(outcome)
-
-    if not waiting.loop.is_closed():
-        waiting.loop.call_soon_threadsafe(deliver)
+    """Hand the outcome to whoever waits for it, if anybody still does."""
+    if waiting.future.done() or not waiting.future.set_running_or_notify_cancel():
+        return
+    if isinstance(outcome, Answer):
+        waiting.future.set_result(outcome)
+    else:
+        waiting.future.set_exception(outcome)

@@ -1,17 +1,20 @@
 """What every front door does with reviews: hold them against the limit, and read the rest."""
 
 import re
+from collections.abc import Callable
 
-from model.predictor import Predictor
 from model.redact import Redactor
 from model.score import Result
 
 HALF_CHARACTERS = re.compile("[\ud800-\udfff]")  # JSON can hold one half of a surrogate pair; UTF-8 cannot
 
 
-def classify(predictor: Predictor, texts: list[str], *, max_characters: int) -> list[Result]:
+Read = Callable[[list[str]], list[Result]]  # what reads texts: a predictor itself, or the queue before it
+
+
+def classify(read: Read, texts: list[str], *, max_characters: int) -> list[Result]:
     """One result a text, in order; a text over the limit is an error in its place."""
-    results = predictor.predict(fitting(texts, max_characters=max_characters))
+    results = read(fitting(texts, max_characters=max_characters))
     return in_place(texts, results, max_characters=max_characters)
 
 

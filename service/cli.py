@@ -131,7 +131,7 @@ def _lines() -> Iterator[str | None]:
 
 def _read(predictor: Predictor, texts: list[str | None], limit: int) -> Iterable[Result]:
     not_utf8 = Result.failed("not_text", "the line is not UTF-8 text; convert it first", warnings=[])
-    found = iter(classify_texts(predictor, [text for text in texts if text is not None], max_characters=limit))
+    found = iter(classify_texts(predictor.predict, [text for text in texts if text is not None], max_characters=limit))
     return [not_utf8 if text is None else next(found) for text in texts]
 
 

@@ -1,30 +1,16 @@
-"""Do reviews still look like those this bundle saw first? Bundles carry no reference of their own yet, so the first thousand
-reviews after it took over are the reference, and each thousand after them is held against it."""
+"""Do reviews still look like those they should look like? Each thousand that come in are held against the bundle's reference.
 
-from dataclasses import dataclass, field
+A bundle that was made without a reference is held against the first thousand reviews it reads here.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 
+from model.reference import Reference
 from model.score import Result
 
 BLOCK = 1000
-LENGTHS = (8, 16, 32, 64, 128, 256, 512)  # tokens
-
-
-@dataclass
-class Block:
-    """Counts over some reviews: of each label, and of lengths by bucket."""
-
-    reviews: int = 0
-    labels: dict[str, int] = field(default_factory=dict)
-    lengths: np.ndarray = field(default_factory=lambda: np.zeros(len(LENGTHS) + 1))
-
-    def add(self, result: Result) -> None:
-        self.reviews += 1
-        self.lengths[np.searchsorted(LENGTHS, result.tokens)] += 1
-        for label in result.labels:
-            name = label.id + label.sign
-            self.labels[name] = self.labels.get(name, 0) + 1
 
 
 @dataclass(frozen=True)
@@ -37,26 +23,27 @@ class Distance:
 
 
 class Drift:
-    """Fed with every result; tells a distance each time a block is full, the first excepted."""
+    """Fed with all results; tells a distance each time a thousand or more are in."""
 
-    def __init__(self) -> None:
-        self.first: Block | None = None
-        self.block = Block()
+    def __init__(self, reference: Reference | None) -> None:
+        self.reference = reference
+        self.against = "first_reviews" if reference is None else "bundle"
+        self.block = Reference.of([])
 
-    def add(self, result: Result) -> Distance | None:
-        self.block.add(result)
+    def add(self, results: list[Result]) -> Distance | None:
+        self.block += Reference.of(results)
         if self.block.reviews < BLOCK:
             return None
-        full, self.block = self.block, Block()
-        if self.first is None:
-            self.first = full
+        full, self.block = self.block, Reference.of([])
+        if self.reference is None:
+            self.reference = full
             return None
-        return distance(self.first, full)
+        return distance(self.reference, full)
 
 
-def distance(first: Block, second: Block) -> Distance:
-    """Between two blocks that are not empty."""
-    names = {*first.labels, *second.labels}
-    rates = [abs(first.labels.get(n, 0) / first.reviews - second.labels.get(n, 0) / second.reviews) for n in names]
-    shares = np.cumsum(first.lengths) / first.reviews - np.cumsum(second.lengths) / second.reviews
+def distance(expected: Reference, found: Reference) -> Distance:
+    """Between two counts that are not empty."""
+    names = {*expected.labels, *found.labels}
+    rates = [abs(expected.labels.get(n, 0) / expected.reviews - found.labels.get(n, 0) / found.reviews) for n in names]
+    shares = np.cumsum(expected.lengths) / expected.reviews - np.cumsum(found.lengths) / found.reviews
     return Distance(max(rates, default=0.0), float(np.abs(shares).max()))

@@ -10,11 +10,11 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
 from model.errors import ModelError
-from service.schemas import ErrorOut
+from service.schemas import MOST_REVIEWS, ErrorOut
 
 OWN_FIELDS = {
     "body", "query", "path", "reviews", "id", "text", "options", "scores", "lenses", "redact",
-    "bundle", "share", "inputs", "input", "raw_scores", "truncate", "model",
+    "bundle", "share", "inputs", "input", "raw_scores", "truncate", "model", "tasks", "data", "label_config",
 }  # fmt: skip
 STATUS_TYPES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 STATUSES = {
@@ -72,6 +72,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        if any(found["type"] == "too_long" for found in error.errors()):
+            return answer(413, "too_large", f"more than {MOST_REVIEWS} reviews in one request; send them in parts")
         return answer(422, "invalid_request", "; ".join(_describe(found) for found in error.errors()[:5]))
 
     @app.exception_handler(HTTPException)

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from service.batcher import Batcher
+from service.batcher import Batcher, Place
 from service.memory import give_back
 from service.models import Models
 
@@ -39,7 +39,7 @@ class Health:
         predictor = self.models.current.predictor
         texts = [canary.text for canary in predictor.bundle.manifest.canaries]
         try:
-            answer = await self.batcher.predict(predictor, texts, seconds=3 * self.every, first=True)
+            answer = await self.batcher.predict(predictor, texts, seconds=3 * self.every, place=Place.FIRST)
         except TimeoutError:
             return  # `problem` sees how long it has been
         except Exception as error:

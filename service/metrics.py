@@ -5,6 +5,7 @@ import threading
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
 from model.predictor import Predictor
+from model.reference import Reference
 from model.score import Result
 from service.batcher import Batch, Batcher
 from service.drift import Drift
@@ -38,12 +39,17 @@ class Metrics:
         )
         self.batch_seconds = Histogram("snaar_batch_seconds", "time of a batch", buckets=SECONDS, registry=own)
         self.queue = Gauge("snaar_queue_tokens", "tokens waiting, by estimate", registry=own, multiprocess_mode="livesum")
+        self.bulk = Gauge(
+            "snaar_bulk_tokens", "tokens of files and streams waiting, by estimate", registry=own, multiprocess_mode="livesum"
+        )
         self.ready = Gauge("snaar_ready", "1 when ready, by the last canary", registry=own, multiprocess_mode="livemin")
         self.model = Gauge(
             "snaar_model", "1 for the bundle that answers", ["version", "sha256"], registry=own, multiprocess_mode="livesum"
         )
-        self.drift = Gauge("snaar_drift", "distance of the last reviews", ["what"], registry=own, multiprocess_mode="livemax")
-        self.drifting = Drift()
+        self.drift = Gauge(
+            "snaar_drift", "distance of the last reviews", ["what", "against"], registry=own, multiprocess_mode="livemax"
+        )
+        self.drifting = Drift(None)
         self.reloads = Counter("snaar_reloads", "attempts at another bundle", ["outcome"], registry=own)
         self.shadowed = Counter("snaar_shadow_reviews", "reviews read by the shadow too", registry=own)
         self.disagreed = Counter("snaar_shadow_disagreements", "reviews the shadow labels otherwise", ["output"], registry=own)
@@ -54,8 +60,7 @@ class Metrics:
         if seen.error_type:
             self.errors.labels(seen.error_type).inc()
         if seen.reviews:
-            stages = {"receive": seen.received, "wait": seen.waited, "compute": seen.computed, "all": seen.whole}
-            for stage, seconds in stages.items():
+            for stage, seconds in seen.stages.items():
                 self.seconds.labels(stage).observe(seconds)
 
     def batch(self, batch: Batch) -> None:
@@ -68,6 +73,7 @@ class Metrics:
         with self.lock:
             for result in results:
                 self._result(result)
+            self._watch_drift(results)
 
     def _result(self, result: Result) -> None:
         self.reviews.labels(result.error_type or "ok").inc()
@@ -76,28 +82,29 @@ class Metrics:
         if result.status == "ok":
             self.tokens.inc(result.tokens)
             self.length.observe(result.tokens)
-            self._watch_drift(result)
             for label in result.labels:
                 self.labels.labels(label.lens, label.id, label.sign).inc()
             for output, score in result.scores.items():
                 self.scores.labels(output).observe(score)
 
-    def serves(self, predictor: Predictor) -> None:
-        """Name the bundle that answers from now on."""
+    def serves(self, predictor: Predictor, reference: Reference | None) -> None:
+        """Name the bundle that answers from now on, and hold reviews against its reference."""
         if not shared_metrics():
             self.model.clear()
-        self.drifting = Drift()
+            self.drift.clear()
+        self.drifting = Drift(reference)
         self.model.labels(predictor.bundle.manifest.version, predictor.bundle.sha256).set(1)
 
-    def _watch_drift(self, result: Result) -> None:
-        found = self.drifting.add(result)
+    def _watch_drift(self, results: list[Result]) -> None:
+        found = self.drifting.add(results)
         if found is not None:
-            self.drift.labels("labels").set(found.labels)
-            self.drift.labels("length").set(found.length)
+            self.drift.labels("labels", self.drifting.against).set(found.labels)
+            self.drift.labels("length", self.drifting.against).set(found.length)
 
     def page(self, batcher: Batcher, *, ready: bool) -> bytes:
         """The text Prometheus reads."""
         self.queue.set(batcher.load)
+        self.bulk.set(batcher.bulk_load)
         self.ready.set(ready)
         registry = self.registry
         if shared_metrics():

@@ -9,6 +9,7 @@ from pathlib import Path
 from model.errors import ModelError
 from model.predictor import Predictor
 from model.redact import Redactor
+from model.reference import Reference
 from service.errors import ReloadError
 from service.memory import forget
 from service.metrics import Metrics
@@ -22,13 +23,14 @@ class Model:
 
     predictor: Predictor
     redactor: Redactor
+    reference: Reference | None
 
     @classmethod
     def load(cls, folder: Path, *, threads: int | None) -> "Model":
         """Load and verify a bundle; raises ModelError."""
         predictor = Predictor.load(folder, threads=threads)
         predictor.bundle.verify()
-        return cls(predictor, Redactor.on(predictor.splitter))
+        return cls(predictor, Redactor.on(predictor.splitter), Reference.load(predictor.bundle))
 
     def checked_against(self, current: "Model") -> "Model":
         """Itself, when it reads its canary texts well and has the outputs of the current one; else raises ReloadError."""
@@ -51,7 +53,7 @@ class Models:
         self.threads = threads
         self.metrics = metrics
         self.changing = asyncio.Lock()
-        metrics.serves(current.predictor)
+        metrics.serves(current.predictor, current.reference)
 
     async def reload(self, folder: Path) -> None:
         """Load a bundle beside the current one, check it, and let it take over; raises ReloadError and changes nothing when
@@ -83,5 +85,5 @@ class Models:
     def _take_over(self, model: Model) -> None:
         self.previous, self.current = self.current, model
         self.metrics.reloads.labels("done").inc()
-        self.metrics.serves(model.predictor)
+        self.metrics.serves(model.predictor, model.reference)
         LOG.info(json.dumps({"bundle": "serving", "sha256": model.predictor.bundle.sha256}))

@@ -13,9 +13,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.errors import answer
 from service.metrics import Metrics
 from service.seen import Seen
+from service.traces import Traces
 
 LOG = logging.getLogger("snaar.requests")
 ERRORS = logging.getLogger("snaar.errors")
+METHODS = {"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"}
 SAFE = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
@@ -30,15 +32,15 @@ class Observe:
     """The outermost middleware. An error nobody caught is answered here, and logged by its type and place alone: its message
     might hold text."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, draining: Callable[[], bool]) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, traces: Traces | None, draining: Callable[[], bool]) -> None:
         self.app = app
         self.metrics = metrics
+        self.traces = traces
         self.draining = draining
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        began = time.monotonic()
         seen = Seen.start(scope)
 
         async def sending(message: Message) -> None:
@@ -59,11 +61,18 @@ class Observe:
             if seen.status == 0:
                 await answer(500, "internal_error", "an unexpected error; the log names its type")(scope, receive, sending)
         finally:
-            seen.whole = time.monotonic() - began
-            route = _route(scope)
+            seen.whole = time.monotonic() - seen.began
+            method, route = _method(scope), _route(scope)
             self.metrics.request(route, seen)
             if LOG.isEnabledFor(logging.INFO):
-                LOG.info(_line(scope["method"], route, seen))
+                LOG.info(_line(method, route, seen))
+            if self.traces:
+                self.traces.request(method, route, seen, scope)
+
+
+def _method(scope: Scope) -> str:
+    """The method, where it is one that there is: else it may hold anything."""
+    return scope["method"] if scope["method"] in METHODS else "other"
 
 
 def _route(scope: Scope) -> str:
@@ -72,11 +81,10 @@ def _route(scope: Scope) -> str:
 
 
 def _line(method: str, route: str, seen: Seen) -> str:
-    stages = {"receive": seen.received, "wait": seen.waited, "compute": seen.computed, "all": seen.whole}
     told = {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "id": seen.id,
-        "method": method if method in ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH") else "other",
+        "method": method,
         "route": route,
         "status": seen.status,
         "error_type": seen.error_type,
@@ -84,7 +92,7 @@ def _line(method: str, route: str, seen: Seen) -> str:
         "model": seen.model,
         "reviews": seen.reviews,
         "tokens": seen.tokens,
-        "ms": {name: round(1000 * seconds, 1) for name, seconds in stages.items()},
+        "ms": {name: round(1000 * seconds, 1) for name, seconds in seen.stages.items()},
     }
     return json.dumps(told)
 

@@ -1,13 +1,14 @@
 """One request's way through the queue: the limits, the deadline, the client that may leave."""
 
 import asyncio
+import time
 from dataclasses import dataclass
 
 from fastapi import Request
-from starlette.concurrency import run_in_threadpool
 
 from model.score import Result
-from service.batcher import Answer, Batcher, QueueFull
+from service.batcher import Answer, Batcher, Place, QueueFull
+from service.beside import beside
 from service.classify import fitting, in_place
 from service.errors import RequestError
 from service.metrics import Metrics
@@ -31,8 +32,10 @@ class Reader:
     def check_count(self, field: str, count: int) -> None:
         """Refuse a request with no reviews or too many; `field` is where they stand."""
         limit = self.settings.max_reviews
-        if not 1 <= count <= limit:
-            raise RequestError(422, "invalid_request", f"field `{field}`: send 1 to {limit} reviews in one request")
+        if not count:
+            raise RequestError(422, "invalid_request", f"field `{field}`: send at least one review")
+        if count > limit:
+            raise RequestError(413, "too_large", f"field `{field}`: more than {limit} reviews in one request; send them in parts")
 
     async def read(self, texts: list[str]) -> list[Result]:
         """One result a text, in order. Raises RequestError where the queue is full, the time is up or the client has gone."""
@@ -40,13 +43,29 @@ class Reader:
         seen = Seen.of(self.request.scope)
         seen.reviews, seen.model = len(texts), self.model.predictor.bundle.sha256[:12]
         short_enough = fitting(texts, max_characters=limit)
+        seen.asked = time.monotonic()
         answer = await self._while_connected(short_enough)
         results = in_place(texts, answer.results, max_characters=limit)
-        seen.waited, seen.computed, seen.tokens = answer.waited, answer.computed, sum(result.tokens for result in results)
-        await run_in_threadpool(self.metrics.results, results)
+        seen.waited, seen.computed, seen.steps = answer.waited, answer.computed, answer.stages
+        seen.tokens = sum(result.tokens for result in results)
+        await beside(texts, lambda: self.metrics.results(results))
         if self.shadow:
             self.shadow.follow(short_enough, answer.results, self.batcher, self.metrics)
         return results
+
+    async def read_bulk(self, texts: list[str]) -> list[Result]:
+        """One result a text, in order, behind all requests and however long it takes."""
+        limit = self.settings.max_characters
+        short_enough = fitting(texts, max_characters=limit)
+        answer = await self.batcher.predict(self.model.predictor, short_enough, seconds=None, place=Place.BULK)
+        results = in_place(texts, answer.results, max_characters=limit)
+        await beside(texts, lambda: self.metrics.results(results))
+        return results
+
+    def check_room(self) -> None:
+        """Refuse a stream while requests are refused."""
+        if not self.batcher.room():
+            raise _overloaded(self.batcher.seconds_full)
 
     async def _while_connected(self, texts: list[str]) -> Answer:
         seconds = self.settings.timeout
@@ -58,14 +77,17 @@ class Reader:
                 raise RequestError(499, "client_gone", "the client closed the connection before the answer")
             return reading.result()
         except QueueFull as full:
-            message = f"too much is waiting; try again in {full.seconds} s"
-            raise RequestError(429, "overloaded", message, retry_after=full.seconds) from None
+            raise _overloaded(full.seconds) from None
         except TimeoutError:
             message = f"not read within {seconds:g} s; send fewer reviews at a time, or try again when it is quieter"
             raise RequestError(504, "timeout", message) from None
         finally:
             reading.cancel()
             leaving.cancel()
+
+
+def _overloaded(seconds: int) -> RequestError:
+    return RequestError(429, "overloaded", f"too much is waiting; try again in {seconds} s", retry_after=seconds)
 
 
 async def _gone(request: Request) -> None:

@@ -1,9 +1,15 @@
 """The shapes of requests and answers, as the OpenAPI page shows them."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
+
+MOST_REVIEWS = 10_000  # more are refused while they are read, whatever the service's own limit
+Item = TypeVar("Item")
+Many = Annotated[
+    list[Item], Field(max_length=MOST_REVIEWS, fail_fast=True)
+]  # a mistake in one is told; the rest is not looked at
 
 
 class ReviewIn(BaseModel):
@@ -45,7 +51,7 @@ class ClassifyRequest(BaseModel):
         },
     )
 
-    reviews: list[ReviewIn]
+    reviews: Many[ReviewIn]
     options: Options = Options()
 
 

@@ -10,6 +10,8 @@ from service.errors import SetupError
 from service.keys import Keyring
 from service.settings import Settings, share_metrics
 
+KEEP_ALIVE_SECONDS = 5
+
 
 def serve(settings: Settings) -> None:
     """Serve until a signal ends it. Raises SetupError where it would let in anybody from anywhere."""
@@ -31,6 +33,7 @@ def _run(settings: Settings) -> None:
     from uvicorn.supervisors import Multiprocess
 
     from service.app import create_app
+    from service.punctual import PunctualProtocol
 
     config = uvicorn.Config(
         partial(create_app, settings),
@@ -39,6 +42,8 @@ def _run(settings: Settings) -> None:
         port=settings.port,
         workers=settings.workers,
         access_log=False,
+        http=PunctualProtocol,
+        timeout_keep_alive=max(1, int(min(KEEP_ALIVE_SECONDS, settings.body_seconds))),
         server_header=False,
         ws="none",
         log_config=_logging(uvicorn.config.LOGGING_CONFIG, requests=settings.log_requests),

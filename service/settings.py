@@ -7,6 +7,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from model.bundle import DEFAULT_BUNDLE
+from service.schemas import MOST_REVIEWS
 
 
 class Settings(BaseSettings):
@@ -27,7 +28,7 @@ class Settings(BaseSettings):
     max_jobs_waiting: int = Field(default=20, ge=1, description="jobs that may wait")
     job_days: float = Field(default=7, gt=0, description="days a finished job is kept")
     threads: int | None = Field(default=None, ge=1, description="threads of the network; default: the processors at hand")
-    max_reviews: int = Field(default=256, ge=1, description="reviews in one request")
+    max_reviews: int = Field(default=256, ge=1, le=MOST_REVIEWS, description="reviews in one request")
     max_characters: int = Field(default=20_000, ge=1, description="characters in one review")
     max_body_bytes: int = Field(default=8_000_000, ge=1, description="bytes in the body of a request")
     timeout: float = Field(default=30, gt=0, description="seconds within which a request is answered, or refused with 504")
@@ -43,6 +44,7 @@ class Settings(BaseSettings):
     cors_origins: str = Field(default="", description="origins whose pages may call, spaces between them; default none")
     docs: bool = Field(default=True, description="serve /docs and /openapi.json")
     log_requests: bool = Field(default=True, description="one JSON line a request on standard output")
+    traces: bool = Field(default=False, description="send traces; OTEL_… says where to")
     canary_seconds: float = Field(default=10, gt=0, description="seconds between canary predictions")
 
 

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from model.score import Result
-from service.batcher import Batcher, QueueFull
+from service.batcher import Batcher, Place
 from service.metrics import Metrics
 from service.models import Model
 
@@ -33,8 +33,8 @@ class Shadow:
 
     async def _compare(self, texts: list[str], results: list[Result], batcher: Batcher, metrics: Metrics) -> None:
         try:
-            answer = await batcher.predict(self.model.predictor, texts, seconds=SECONDS)
-        except (QueueFull, TimeoutError):
+            answer = await batcher.predict(self.model.predictor, texts, seconds=SECONDS, place=Place.BULK)
+        except TimeoutError:
             return
         for ours, theirs in zip(results, answer.results, strict=True):
             different = _labels(ours) ^ _labels(theirs)

@@ -7,6 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
+import promql_parser
 import pytest
 import yaml
 from fastapi.testclient import TestClient
@@ -90,6 +92,32 @@ def test_dashboard_and_alerts_ask_metrics_that_are_told() -> None:
     asked = {name for query in queries for name in re.findall(r"\bsnaar_[a-z_]+", query)}
     assert asked
     assert asked - told == set()
+
+
+def test_every_query_is_promql_and_every_rule_has_the_fields_prometheus_knows() -> None:
+    shown = [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
+    for query in [*(query.replace("$__rate_interval", "5m") for query in shown), *(rule["expr"] for rule in ALERTS)]:
+        promql_parser.parse(query)
+    for rule in ALERTS:
+        assert set(rule) <= {"alert", "expr", "for", "labels", "annotations"}
+        assert rule["alert"].isidentifier()
+        promql_parser.parse_duration(rule.get("for", "1s"))
+        used = re.findall(r"{{ (\$value|\$labels\.\w+)( \| \w+)? }}", "".join(rule["annotations"].values()))
+        assert "".join(rule["annotations"].values()).count("{{") == len(used), rule["alert"]
+        assert {function.strip("| ") for _, function in used} <= {"", "humanize", "humanizePercentage", "humanizeDuration"}
+    with pytest.raises(ValueError, match="unclosed left parenthesis"):
+        promql_parser.parse("rate(snaar_requests_total[5m]")
+
+
+@pytest.mark.parametrize("version", ["1.28", "1.34"])
+def test_every_manifest_keeps_to_the_schema_of_kubernetes(version: str) -> None:
+    files = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+    manifests = [m for file in files for m in yaml.safe_load_all(file.read_text()) if m["kind"] != "Kustomization"]
+    assert len(manifests) > 8
+    for manifest in manifests:
+        kubernetes_validate.validate(manifest, version, strict=True)
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate({**manifests[0], "sepc": {}}, version, strict=True)
 
 
 def test_every_alert_says_how_bad_it_is_and_what_to_do() -> None:

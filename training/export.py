@@ -11,13 +11,29 @@ from typing import Any
 import numpy as np
 from transformers import AutoTokenizer
 
-from model.bundle import CARD, FORMAT, NETWORK, TAXONOMY, TOKENIZER, Bundle, Canary, Manifest, Marks, file_sha256, write_manifest
+from model.bundle import (
+    CARD,
+    FORMAT,
+    NETWORK,
+    REFERENCE,
+    TAXONOMY,
+    TOKENIZER,
+    Bundle,
+    Canary,
+    Manifest,
+    Marks,
+    file_sha256,
+    write_manifest,
+)
 from model.infer import Network
 from model.predictor import POLICY, Predictor
+from model.reference import Reference
 from model.taxonomy import DEFAULT_PATH, Taxonomy
 from training.calibrate import Evidence, fit
-from training.errors import GateError
+from training.dataset import LabelledReview
+from training.errors import DataError, GateError
 from training.evaluate import TestSet
+from training.files import write_atomically
 from training.network import export_network
 from training.quantise import quantise
 from training.readings import review_labels, review_logits
@@ -122,11 +138,26 @@ def export(
 
 
 def add_figures(folder: Path, text: str, measured: dict[str, dict[str, float]]) -> None:
-    """Put a model card and what was measured into a bundle, and the card's checksum into the manifest."""
-    (folder / CARD).write_text(text, encoding="utf-8")
+    """Put a model card and what was measured into a bundle."""
+    _add(folder, CARD, text, measured=measured)
+
+
+def add_reference(folder: Path, reviews: list[LabelledReview]) -> Reference:
+    """Put into a bundle what it finds in reviews like those it should meet, as counts; raises DataError where none can be read."""
+    found = Reference.of(Predictor.load(folder).stream(review.text for review in reviews))
+    if not found.reviews:
+        raise DataError(f"{folder}: not one review can be read; bring reviews that hold text")
+    _add(folder, REFERENCE, found.to_json())
+    return found
+
+
+def _add(folder: Path, name: str, text: str, **changes: Any) -> None:
+    """Write a file into a bundle, and its checksum with other `changes` into the manifest."""
+    with write_atomically(folder / name) as temporary:
+        temporary.write_text(text, encoding="utf-8")
     manifest = Bundle.open(folder).manifest
-    files = {**manifest.files, CARD: file_sha256(folder / CARD)}
-    write_manifest(folder, replace(manifest, measured=measured, files=files))
+    files = dict(sorted({**manifest.files, name: file_sha256(folder / name)}.items()))
+    write_manifest(folder, replace(manifest, files=files, **changes))
 
 
 def _rounded(values: np.ndarray) -> list[float]:

@@ -15,7 +15,7 @@ from training.behave import behave, read_cases
 from training.card import card
 from training.dataset import files_of, hold_out, read, without_positive
 from training.evaluate import TestSet, agreement, evaluate, measured, read_annotators, write_report
-from training.export import add_figures, export, read_canaries
+from training.export import add_figures, add_reference, export, read_canaries
 from training.files import write_json
 from training.tables import markdown
 from training.train import encoder_of, train
@@ -87,6 +87,8 @@ def main(arguments: list[str]) -> None:
         canaries=read_canaries(options.canaries),
     )  # fmt: skip
     print(f"int8 against float32: {parity}")
+    reference = add_reference(options.output, [review for s in sets if s.real for review in s.reviews])
+    print(f"reference for the gauge of drift: {reference.reviews} reviews")
     predictor = Predictor.load(options.output)
     report = evaluate(predictor, sets, kept)
     ceilings = {path.name: agreement(path, taxonomy) for path in options.validate}

@@ -34,7 +34,7 @@ class Reader:
     def __call__(self, batch: pyarrow.Table) -> pyarrow.Table:
         rows = [list(row) for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)]
         texts = [self.roles.text_of(row) for row in rows]
-        results = read_texts(self.predictor, texts, self.max_characters)
+        results = read_texts(self.predictor.predict, texts, self.max_characters)
         cells = [
             result_cells(text, found.to_dict(scores=True), self.predictor, self.scores)
             for text, found in zip(texts, results, strict=True)

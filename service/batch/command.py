@@ -63,7 +63,9 @@ def score(
     )
     with Progress(*columns, console=console) as bar:
         line = bar.add_task("", total=None)
-        summary = score_dump(task, predictor, lambda done, total: bar.update(line, completed=done, total=total))
+        summary = score_dump(
+            task, predictor, predictor.predict, lambda done, total: bar.update(line, completed=done, total=total)
+        )
     spooled.unlink(missing_ok=True)
     console.print(
         f"{summary.rows} rows, {summary.different} different texts ({summary.scored_now} scored now), {summary.seconds} s → {output}"

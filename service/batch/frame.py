@@ -13,7 +13,7 @@ def score_frame(frame: Frame, *, text: str, predictor: Predictor, scores: bool =
     """A new frame of the same kind with our columns added; missing and unreadable cells get an error in their row."""
     table: Any = frame
     cells = [value if isinstance(value, str) else None if value is None or value != value else value for value in table[text]]
-    results = read_texts(predictor, cells, Settings().max_characters)
+    results = read_texts(predictor.predict, cells, Settings().max_characters)
     rows = [result_cells(cell, found.to_dict(scores=True), predictor, scores) for cell, found in zip(cells, results, strict=True)]
     made = {name: [row[n] for row in rows] for n, name in enumerate(result_columns(predictor, scores))}
     if hasattr(table, "with_columns"):  # polars

@@ -24,7 +24,7 @@ from service.batch.columns import UNREADABLE_LINE, Roles
 from service.batch.journal import Journal
 from service.batch.table import BROKEN, EXTRA, UNREADABLE, Row, Table, file_hash, rows_of
 from service.batch.write import Style, mended, write
-from service.classify import classify
+from service.classify import Read, classify
 
 AT_ONCE, KEPT_AT_ONCE = 512, 256  # rows looked at together; texts lost at most when killed
 PREFIX = "snaar_"
@@ -68,15 +68,15 @@ class Survey:
     types: list[pyarrow.DataType]
 
 
-def score_dump(task: Task, predictor: Predictor, progress: Callable[[int, int], None]) -> Summary:
-    """Score and write; `progress(done, total)` is called as rows go by. Raises TableError."""
+def score_dump(task: Task, predictor: Predictor, read: Read, progress: Callable[[int, int], None]) -> Summary:
+    """Score and write; `read` reads texts as `predictor` does, `progress(done, total)` is called as rows go by. Raises TableError."""
     started = time.monotonic()
     survey = _survey(task.tables)
     inputs = file_hash(task.tables)
     options = {"text": task.roles.text, "max_characters": task.max_characters}
     key = {"input": inputs, "bundle": predictor.bundle.sha256, **options}
     with Journal(task.output.with_name(f"{task.output.name}.journal"), key) as journal:
-        scored_now = _score(task, predictor, journal, lambda done: progress(done, survey.rows))
+        scored_now = _score(task, read, journal, lambda done: progress(done, survey.rows))
         bad: Counter[str] = Counter()
         warnings: Counter[str] = Counter()
         bad_rows: list[int] = []
@@ -143,11 +143,11 @@ def result_cells(text: Any, result: dict[str, Any], predictor: Predictor, scores
     ]
 
 
-def read_texts(predictor: Predictor, texts: list[Any], max_characters: int) -> list[Result]:
+def read_texts(read: Read, texts: list[Any], max_characters: int) -> list[Result]:
     """One result a cell, in order; a cell that holds no readable text is an error in its place."""
     refused = [_refusal(text) for text in texts]
     good = [text for text, error in zip(texts, refused, strict=True) if error is None]
-    results = iter(classify(predictor, good, max_characters=max_characters))
+    results = iter(classify(read, good, max_characters=max_characters))
     return [error or next(results) for error in refused]
 
 
@@ -167,7 +167,7 @@ def _redacted(redactor: Redactor, cell: Any) -> Any:
     return redactor.redact(mended(cell)) if isinstance(cell, str) else cell
 
 
-def _score(task: Task, predictor: Predictor, journal: Journal, progress: Callable[[int], None]) -> int:
+def _score(task: Task, read: Read, journal: Journal, progress: Callable[[int], None]) -> int:
     """Bring every text that is not in the journal yet into it; returns how many."""
     scored = done = 0
     for chunk in _chunks(task.tables):
@@ -175,7 +175,7 @@ def _score(task: Task, predictor: Predictor, journal: Journal, progress: Callabl
         fresh = sorted(texts - set(journal.get(texts)), key=lambda text: (len(text), text))
         for first in range(0, len(fresh), KEPT_AT_ONCE):
             some = fresh[first : first + KEPT_AT_ONCE]
-            found = read_texts(predictor, some, task.max_characters)
+            found = read_texts(read, some, task.max_characters)
             journal.add({text: result.to_dict(scores=True) for text, result in zip(some, found, strict=True)})
         scored += len(fresh)
         done += len(chunk)

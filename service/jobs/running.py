@@ -8,9 +8,10 @@ from datetime import timedelta
 
 from model.errors import ModelError
 from model.predictor import Predictor
+from model.score import Result
 from service.jobs.files import JobFiles
 from service.jobs.store import JobStore
-from service.jobs.worker import JobWorker
+from service.jobs.worker import BulkRead, JobWorker
 from service.settings import Settings
 
 
@@ -28,7 +29,9 @@ class Jobs:
 
 
 @contextmanager
-def running_jobs(settings: Settings, predictor: Callable[[], Predictor]) -> Iterator[Jobs | None]:
+def running_jobs(
+    settings: Settings, predictor: Callable[[], Predictor], read: BulkRead, seen: Callable[[list[Result]], None]
+) -> Iterator[Jobs | None]:
     """Open the table and start the worker; None where jobs are off. Raises DataFolderError or StoreError."""
     if not settings.jobs:
         yield None
@@ -43,7 +46,7 @@ def running_jobs(settings: Settings, predictor: Callable[[], Predictor]) -> Iter
         told = f"cannot be written ({error.strerror}); set SNAAR_DATA to one that can, or SNAAR_JOBS=false"
         raise DataFolderError(f"the data folder {settings.data} {told}") from error
     worker = JobWorker(
-        store, files, settings.data / "worker.lock", predictor, keep=timedelta(days=settings.job_days),
+        store, files, settings.data / "worker.lock", predictor, read, seen, keep=timedelta(days=settings.job_days),
         max_rows=settings.max_job_rows, max_characters=settings.max_characters,
     )  # fmt: skip
     worker.start()

@@ -9,6 +9,7 @@ from service.batch.columns import Roles
 from service.batch.score import Summary, Task, score_dump
 from service.batch.table import Table, TableError
 from service.batch.write import Style
+from service.classify import Read
 from service.jobs.files import JobFiles
 from service.jobs.store import Job
 
@@ -31,8 +32,9 @@ def bundle_of(predictor: Predictor) -> dict[str, str]:
 
 
 def do_job(
-    job: Job, files: JobFiles, predictor: Predictor, *, max_rows: int, max_characters: int, progress: Callable[[int, int], None]
-) -> Done:
+    job: Job, files: JobFiles, predictor: Predictor, read: Read, *, max_rows: int, max_characters: int,
+    progress: Callable[[int, int], None],
+) -> Done:  # fmt: skip
     """Score, then report; goes on from the journal where there is one. `progress` may raise to stop. Raises TableError."""
     result = files.result(job.id, job.format)
     if job.bundle not in (None, bundle_of(predictor)):  # begun by another model: one result, one model
@@ -49,7 +51,7 @@ def do_job(
         tables=[table], roles=Roles.find(table, job.text_columns), output=result, scores=job.scores, redact=job.redact,
         style=Style(delimiter=table.delimiter, excel_nl=job.excel_nl), max_characters=max_characters,
     )  # fmt: skip
-    summary = score_dump(task, predictor, bounded)
+    summary = score_dump(task, predictor, read, bounded)
     return Done(summary, _report(job, files, result, predictor))
 
 

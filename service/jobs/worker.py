@@ -8,6 +8,7 @@ import fcntl
 import logging
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import timedelta
 from pathlib import Path
 from typing import TextIO
@@ -15,13 +16,19 @@ from typing import TextIO
 from sqlalchemy.exc import SQLAlchemyError
 
 from model.predictor import Predictor
+from model.score import Result
 from service.batch.table import TableError
+from service.batcher import Answer
 from service.jobs.files import JobFiles
 from service.jobs.store import Job, JobStore, now
 from service.jobs.work import TooManyRows, bundle_of, do_job
+from service.priority import stand_back
 
 LOOK_SECONDS = 2.0  # between looks at the table: another process may have put a job there
 STOP_SECONDS = 10.0
+STOP_LOOK_SECONDS = 0.5  # between looks whether the service stops, while texts wait in the queue
+
+BulkRead = Callable[[Predictor, list[str]], "Future[Answer]"]
 
 log = logging.getLogger("snaar.jobs")
 
@@ -35,16 +42,19 @@ class Stopped(Exception):
 
 
 class JobWorker:
-    """`start` and `stop` it once. `predictor` gives the one that serves now: a job keeps the one it began with."""
+    """`start` and `stop` it once. `predictor` gives the one that serves now: a job keeps the one it began with. `read` is the
+    queue behind all requests, `seen` counts what came of it."""
 
     def __init__(
-        self, store: JobStore, files: JobFiles, lock: Path, predictor: Callable[[], Predictor], *, keep: timedelta, max_rows: int,
-        max_characters: int,
+        self, store: JobStore, files: JobFiles, lock: Path, predictor: Callable[[], Predictor], read: BulkRead,
+        seen: Callable[[list[Result]], None], *, keep: timedelta, max_rows: int, max_characters: int,
     ) -> None:  # fmt: skip
         self.store = store
         self.files = files
         self.lock = lock
         self.predictor = predictor
+        self.read = read
+        self.seen = seen
         self.keep = keep
         self.max_rows = max_rows
         self.max_characters = max_characters
@@ -62,6 +72,7 @@ class JobWorker:
         self.thread.join(STOP_SECONDS)
 
     def _run(self) -> None:
+        stand_back()
         with self.lock.open("w") as lock:
             while not self._take(lock):
                 if self.stopping.wait(LOOK_SECONDS):
@@ -108,9 +119,12 @@ class JobWorker:
             if self.stopping.is_set():
                 raise Stopped
 
+        def read(texts: list[str]) -> list[Result]:
+            return self._read(predictor, texts)
+
         try:
             done = do_job(
-                job, self.files, predictor, max_rows=self.max_rows, max_characters=self.max_characters, progress=progress
+                job, self.files, predictor, read, max_rows=self.max_rows, max_characters=self.max_characters, progress=progress
             )  # fmt: skip
         except Cancelled:
             self.files.remove(job.id)
@@ -131,6 +145,22 @@ class JobWorker:
                 self.files.input(job.id, job.kind).unlink()  # what was sent is in the result
             else:
                 self.files.remove(job.id)
+
+    def _read(self, predictor: Predictor, texts: list[str]) -> list[Result]:
+        """Wait for the queue; raises Stopped where the service stops before it is this job's turn."""
+        if not texts:
+            return []
+        reading = self.read(predictor, texts)
+        while True:
+            try:
+                results = reading.result(STOP_LOOK_SECONDS).results
+            except TimeoutError:
+                if self.stopping.is_set():
+                    reading.cancel()
+                    raise Stopped from None
+            else:
+                self.seen(results)
+                return results
 
     def _fail(self, job: Job, error_type: str, error: str) -> None:
         self.store.change(job.id, ("running",), state="failed", error_type=error_type, error=error, finished=now())

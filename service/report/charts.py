@@ -4,11 +4,11 @@ Blue is fulfilled and orange frustrated, two of the colours of Okabe and Ito (20
 every plot also says its numbers in words.
 """
 
-import html
 from typing import Any
 
 import altair
-import vl_convert
+
+from service.report.drawing import Chart
 
 FULFILLED, FRUSTRATED, NEUTRAL = "#0072B2", "#D55E00", "#767676"
 FONT = "sans-serif"
@@ -16,17 +16,14 @@ WIDTH = 620
 FEW = 20
 
 
-def svg(chart: Any, description: str) -> str:
-    """A chart as inline SVG that a screen reader announces as `description`."""
+def _styled(chart: Any, words: str) -> Chart:
     styled = chart.configure(font=FONT).configure_view(strokeWidth=0).configure_axis(
         labelFontSize=13, titleFontSize=13, labelLimit=240, gridColor="#e3e3e3", domainColor="#999"
     ).configure_legend(labelFontSize=13, titleFontSize=13, orient="top")  # fmt: skip
-    drawn: str = vl_convert.vegalite_to_svg(styled.to_json(), vl_version="5.20", allowed_base_urls=[])
-    label = html.escape(description, quote=True)
-    return drawn.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+    return Chart(styled.to_json(), words)
 
 
-def tiers(figures: list[dict[str, Any]]) -> str:
+def tiers(figures: list[dict[str, Any]]) -> Chart:
     """Shares of the reviews in which a tier is met or failed."""
     rows = [
         {"tier": tier["name"], "what": what, **_percent(share)}
@@ -34,10 +31,10 @@ def tiers(figures: list[dict[str, Any]]) -> str:
         for what, share in (("vervuld", tier["met"]), ("gefrustreerd", tier["failed"]))
         if share is not None
     ]
-    return svg(_bars(rows, "tier", [t["name"] for t in figures]), _words(rows, "tier"))
+    return _styled(_bars(rows, "tier", [t["name"] for t in figures]), _words(rows, "tier"))
 
 
-def motivators(figures: list[dict[str, Any]]) -> str:
+def motivators(figures: list[dict[str, Any]]) -> Chart:
     """Diverging bars: fulfilled to the right, frustrated to the left."""
     rows = [
         {"name": m["name"], "what": what, **_percent(m[key], turned)}
@@ -50,10 +47,10 @@ def motivators(figures: list[dict[str, Any]]) -> str:
     axis = altair.Axis(labelExpr="abs(datum.value) + ' %'", title="aandeel van de reviews")
     bars = base.mark_bar().encode(x=altair.X("share:Q", axis=axis), color=_colour())
     spread = base.mark_rule(color="#222").encode(x="low:Q", x2="high:Q")
-    return svg((bars + spread).properties(width=WIDTH - 140, height=30 * len(figures)), _words(rows, "name"))
+    return _styled((bars + spread).properties(width=WIDTH - 140, height=30 * len(figures)), _words(rows, "name"))
 
 
-def heat(cells: list[dict[str, Any]], row: str, column: str, title: str) -> str:
+def heat(cells: list[dict[str, Any]], row: str, column: str, title: str) -> Chart:
     """Shares in a grid, each written in its cell."""
     few = {"share": 0, "low": 0, "high": 0, "text": "–"}  # a share of fewer than FEW reviews says nothing
     rows = [
@@ -71,10 +68,10 @@ def heat(cells: list[dict[str, Any]], row: str, column: str, title: str) -> str:
         text="text:N", color=altair.condition(f"datum.share > {most / 2}", altair.value("#111"), altair.value("#fff"))
     )
     chart = (tiles + text).properties(width=max(70 * len(order["column"]), 200), height=26 * len(order["row"]))
-    return svg(chart, f"{title}: " + "; ".join(f"{r['row']} bij {r['column']} {r['text']} %" for r in rows))
+    return _styled(chart, f"{title}: " + "; ".join(f"{r['row']} bij {r['column']} {r['text']} %" for r in rows))
 
 
-def lines(periods: dict[str, Any]) -> str:
+def lines(periods: dict[str, Any]) -> Chart:
     """Shares over time with their intervals."""
     rows = [
         {"period": name, "name": line["name"], **_percent(share)}
@@ -89,10 +86,10 @@ def lines(periods: dict[str, Any]) -> str:
     chart = (band + line).properties(width=270, height=110).facet(
         facet=altair.Facet("name:N", title=None, sort=[line["name"] for line in periods["lines"]]), columns=2
     )  # fmt: skip
-    return svg(chart, _words(rows, "name"))
+    return _styled(chart, _words(rows, "name"))
 
 
-def effects(figures: list[dict[str, Any]]) -> str:
+def effects(figures: list[dict[str, Any]]) -> Chart:
     """What goes with the rating: coefficients with intervals."""
     rows = [{"name": f["name"], "effect": f["effect"], "low": f["low"], "high": f["high"]} for f in figures]
     order = [r["name"] for r in sorted(rows, key=lambda r: r["effect"])]
@@ -101,7 +98,7 @@ def effects(figures: list[dict[str, Any]]) -> str:
     spread = base.mark_rule(color=FULFILLED).encode(x="low:Q", x2="high:Q")
     zero = altair.Chart(altair.Data(values=[{"x": 0}])).mark_rule(color=NEUTRAL, strokeDash=[4, 3]).encode(x="x:Q")
     words = "; ".join(f"{r['name']} {r['effect']:+.2f}" for r in rows)
-    return svg((zero + spread + points).properties(width=WIDTH - 180, height=22 * len(rows)), words)
+    return _styled((zero + spread + points).properties(width=WIDTH - 180, height=22 * len(rows)), words)
 
 
 def _bars(rows: list[dict[str, Any]], name: str, order: list[str]) -> Any:

@@ -5,6 +5,7 @@ A share is `{"count", "of", "share", "low", "high"}` with a 95 % Wilson interval
 
 import datetime
 import re
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,26 +22,28 @@ from service.batch.score import PREFIX
 from service.batch.table import Table, TableError
 from service.batch.write import unguard
 from service.report import statistics
+from service.report.quotes import Quotes
 
 FAILED_BASIC_WEIGHS = 6  # a failed basic weighs six times a kept one: the theory's weight
-QUOTES, SMALL_GROUP, MOST_GROUPS, ENOUGH_RATINGS = 3, 20, 12, 50
+SMALL_GROUP, MOST_GROUPS, ENOUGH_RATINGS = 20, 12, 50
 DATE_FORMS = ("%Y-%m-%d", "%d-%m-%Y", "%d/%m/%Y", "%Y/%m/%d", "%d.%m.%Y", "%Y-%m-%d %H:%M:%S", "%d-%m-%Y %H:%M")
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A scored dump. `present`: (reviews, outputs) bool, only rows without an error; lists run parallel to it."""
+    """A scored dump. `present`: (reviews, outputs) bool, only rows without an error; `ratings`, `dates` and `groups` (numbers in `group_names`) run
+    parallel to it. Texts are not kept, so that a large dump fits in little memory."""
 
     taxonomy: Taxonomy
     rows: int
     errors: dict[str, int]
     warnings: dict[str, int]
     present: np.ndarray
-    evidence: list[dict[str, list[str]]]
-    texts: list[str]
+    quotes: Quotes
     ratings: np.ndarray
     dates: list[datetime.date | None]
-    groups: list[str]
+    groups: np.ndarray
+    group_names: list[str]
     group_name: str | None
 
     @classmethod
@@ -59,8 +62,11 @@ class Scored:
         errors: dict[str, int] = defaultdict(int)
         warnings: dict[str, int] = defaultdict(int)
         number_of = {name: n for n, name in enumerate(taxonomy.output_names)}
-        found: list[list[int]] = []
-        evidence, texts, ratings, dates, groups = [], [], [], [], []
+        present, ratings, quotes = bytearray(), array("d"), Quotes()
+        dates: list[datetime.date | None] = []
+        groups: list[int] = []
+        number_of_group: dict[str, int] = {}
+        one: dict[Any, Any] = {}  # equal days share one object
         rows = 0
         for row in table.rows():
             rows += 1
@@ -70,17 +76,18 @@ class Scored:
                 errors[str(row[error])] += 1
                 continue
             names = [name for column in lens_columns for name in str(row[column] or "").split()]
-            found.append([number_of[name] for name in names if name in number_of])
-            evidence.append(_evidence(row[proof]))
-            texts.append(unguard(str(roles.text_of(row))))
+            known = {number_of[name] for name in names if name in number_of}
+            present += bytes(column in known for column in range(len(number_of)))
+            quotes.add(names, _evidence(row[proof]), unguard(str(roles.text_of(row))))
             ratings.append(_number(row[roles.rating]) if roles.rating is not None else np.nan)
-            dates.append(_date(row[roles.date]) if roles.date is not None else None)
-            groups.append(str(row[group]) if group is not None else "")
-        present = np.zeros((len(found), len(number_of)), dtype=bool)
-        for n, columns in enumerate(found):
-            present[n, columns] = True
+            day = _date(row[roles.date]) if roles.date is not None else None
+            dates.append(one.setdefault(day, day))
+            name = str(row[group]) if group is not None else ""
+            groups.append(number_of_group.setdefault(name, len(number_of_group)))
+        table_of = np.frombuffer(present, dtype=bool).reshape(-1, len(number_of))
         return cls(
-            taxonomy, rows, dict(errors), dict(warnings), present, evidence, texts, np.array(ratings), dates, groups, by
+            taxonomy, rows, dict(errors), dict(warnings), table_of, quotes, np.array(ratings), dates, np.array(groups, int),
+            list(number_of_group), by,
         )  # fmt: skip
 
     def lens(self, name: str) -> list[Output]:
@@ -186,7 +193,7 @@ def _motivators(scored: Scored, motivators: list[Output], redactor: Redactor | N
             {
                 "id": label.id, "name": label.name_nl, "definition": label.definition_nl,
                 "fulfilled": _share(fulfilled), "frustrated": _share(frustrated),
-                "quotes": {sign: _quotes(scored, label.id + sign, redactor) for sign in ("+", "-")},
+                "quotes": {sign: scored.quotes.of(label.id + sign, redactor) for sign in ("+", "-")},
             }
         )  # fmt: skip
     return sorted(made, key=lambda m: -(m["fulfilled"]["count"] + m["frustrated"]["count"]))
@@ -218,7 +225,7 @@ def _engagement(scored: Scored, redactor: Redactor | None) -> list[dict[str, Any
                 "id": output.label.id, "name": output.label.name_nl, "definition": output.label.definition_nl,
                 "reviews": _share(chosen), "favourable": _share(scored.favourable, chosen),
                 "rating": _mean(scored.ratings[chosen]), "rating_others": _mean(scored.ratings[~chosen]),
-                "quotes": _quotes(scored, output.label.id, redactor),
+                "quotes": scored.quotes.of(output.label.id, redactor),
             }
         )  # fmt: skip
     return made
@@ -288,21 +295,25 @@ def _groups(scored: Scored, outputs: list[Output]) -> dict[str, Any] | None:
     """Each group against all others, p-values corrected by Holm; None where no group column was named."""
     if scored.group_name is None:
         return None
-    at = np.array(scored.groups)
-    names, sizes = np.unique(at, return_counts=True)
-    shown = [str(names[n]) for n in np.argsort(-sizes) if sizes[n] >= SMALL_GROUP][:MOST_GROUPS]
+    names, sizes = scored.group_names, np.bincount(scored.groups)
+    shown = sorted((n for n in range(len(names)) if sizes[n] >= SMALL_GROUP), key=lambda n: (-sizes[n], names[n]))[:MOST_GROUPS]
     cells: list[dict[str, Any]] = []
     for group in shown:
-        inside = at == group
+        inside = scored.groups == group
         for output in outputs:
             chosen = scored.any_of([output])
             mine, rest = _share(chosen, inside), _share(chosen, ~inside)
             p = statistics.difference(int(mine["count"]), int(mine["of"]), int(rest["count"]), int(rest["of"]))
-            cells.append({"group": group, "name": f"{output.label.name_nl} {output.sign}", "lens": output.label.lens,
+            cells.append({"group": names[group], "name": f"{output.label.name_nl} {output.sign}", "lens": output.label.lens,
                           **mine, "others": rest["share"], "p": p})  # fmt: skip
     for cell, p in zip(cells, statistics.holm([cell["p"] for cell in cells]), strict=True):
         cell["p"] = p
-    return {"column": scored.group_name, "groups": shown, "left_out": int(len(names) - len(shown)), "cells": cells}
+    return {
+        "column": scored.group_name,
+        "groups": [names[n] for n in shown],
+        "left_out": int(len(names) - len(shown)),
+        "cells": cells,
+    }
 
 
 def _output(scored: Scored, column: int, bundle: Bundle) -> dict[str, Any]:
@@ -325,26 +336,6 @@ def _output(scored: Scored, column: int, bundle: Bundle) -> dict[str, Any]:
         "corrected": corrected,
         "quality": quality,
     }
-
-
-def _quotes(scored: Scored, name: str, redactor: Redactor | None) -> list[dict[str, str]]:
-    """Sentences that prove a label, with the review around them; those of a quotable length first."""
-    column = scored.taxonomy.output_names.index(name) if name in scored.taxonomy.output_names else None
-    if column is None:
-        return []
-    found: dict[str, str] = {}
-    for n in np.flatnonzero(scored.present[:, column])[:2000]:
-        for sentence in scored.evidence[n].get(name, []):
-            found.setdefault(sentence, scored.texts[n])
-    best = sorted(found, key=lambda sentence: (abs(len(sentence) - 80) // 10, sentence))[:QUOTES]
-    made = []
-    for sentence in best:
-        before, _, after = " ".join(found[sentence].split()).partition(sentence)
-        parts = [before[-160:], sentence, after[:160]]
-        clean = parts if redactor is None else [redactor.redact(part) for part in parts]
-        made.append({"before": ("…" if len(before) > 160 else "") + clean[0], "sentence": clean[1],
-                     "after": clean[2] + ("…" if len(after) > 160 else "")})  # fmt: skip
-    return made
 
 
 def _evidence(cell: Any) -> dict[str, list[str]]:

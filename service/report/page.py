@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 
 from service.report import charts
+from service.report.drawing import draw
 
 HERE = Path(__file__).parent
 CLEAR = 0.05  # a change or difference is told as one from this corrected p-value down
@@ -20,7 +21,7 @@ def page(figures: dict[str, Any], *, title: str, source: str) -> str:
     templates.filters["number"] = number
     templates.filters["thousands"] = thousands
     cells = figures["journey"]["cells"]
-    drawn = {
+    made = {
         "tiers": charts.tiers(figures["tiers"]),
         "motivators": charts.motivators(figures["motivators"]),
         "journey_tiers": charts.heat([c for c in cells if c["lens"] == "tier"], "name", "phase_name", "Lagen per fase"),
@@ -29,13 +30,13 @@ def page(figures: dict[str, Any], *, title: str, source: str) -> str:
         ),
     }
     if figures["periods"]:
-        drawn["periods"] = charts.lines(figures["periods"])
+        made["periods"] = charts.lines(figures["periods"])
     if figures["ratings"] and figures["ratings"]["effects"]:
-        drawn["effects"] = charts.effects(figures["ratings"]["effects"])
+        made["effects"] = charts.effects(figures["ratings"]["effects"])
     if figures["groups"] and figures["groups"]["groups"]:
-        drawn["groups"] = charts.heat(figures["groups"]["cells"], "name", "group", "Lagen en drijfveren per groep")
+        made["groups"] = charts.heat(figures["groups"]["cells"], "name", "group", "Lagen en drijfveren per groep")
     return templates.get_template("page.html.jinja").render(
-        f=figures, charts=drawn, title=title, source=source, today=date.today(), clear=CLEAR, **_conclusions(figures)
+        f=figures, charts=draw(made), title=title, source=source, today=date.today(), clear=CLEAR, **_conclusions(figures)
     )
 
 

@@ -11,11 +11,12 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.concurrency import run_in_threadpool
 
 from model.score import Result
+from service.beside import beside
 from service.dependencies import ReaderHere
 from service.errors import RequestError
+from service.schemas import Many
 
 router = APIRouter()
 
@@ -32,7 +33,7 @@ class PredictRequest(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    inputs: str | list[str] | list[list[str]] = Field(examples=["Binnen een dag in huis!"])
+    inputs: str | Many[str] | Many[Many[str]] = Field(examples=["Binnen een dag in huis!"])
     raw_scores: bool = False
 
 
@@ -41,7 +42,7 @@ class InfinityRequest(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    input: list[str] = Field(examples=[["Binnen een dag in huis!"]])
+    input: Many[str] = Field(examples=[["Binnen een dag in huis!"]])
     model: str = "default"
     raw_scores: bool = False
 
@@ -70,7 +71,7 @@ async def post_predict(request: PredictRequest, reader: ReaderHere) -> Response:
     single, texts = _single_and_texts(request.inputs)
     reader.check_count("inputs", len(texts))
     results = _all_read(await reader.read(texts), "inputs")
-    body = await run_in_threadpool(lambda: json.dumps(_scores(results[0]) if single else [_scores(result) for result in results]))
+    body = await beside(texts, lambda: json.dumps(_scores(results[0]) if single else [_scores(result) for result in results]))
     return Response(body, media_type="application/json")
 
 
@@ -87,7 +88,7 @@ async def post_infinity(request: InfinityRequest, reader: ReaderHere) -> Respons
         "id": f"snaar-{uuid.uuid4()}",
         "created": int(time.time()),
     }
-    body = await run_in_threadpool(lambda: json.dumps({**told, "data": [_scores(result) for result in results]}))
+    body = await beside(request.input, lambda: json.dumps({**told, "data": [_scores(result) for result in results]}))
     return Response(body, media_type="application/json")
 
 

@@ -4,9 +4,9 @@ import json
 
 from fastapi import APIRouter
 from fastapi.responses import Response
-from starlette.concurrency import run_in_threadpool
 
 from model.score import Result
+from service.beside import beside
 from service.classify import redact
 from service.dependencies import ReaderHere
 from service.errors import RequestError
@@ -27,13 +27,14 @@ async def post_classify(request: ClassifyRequest, reader: ReaderHere) -> Respons
     if set(request.options.lenses or []) - set(lenses):
         known = ", ".join(lenses)
         raise RequestError(422, "invalid_request", f"field `options.lenses`: an unknown lens; known are {known}")
-    results = await reader.read([review.text for review in request.reviews])
-    body = await run_in_threadpool(write, request, results, reader.model)
+    texts = [review.text for review in request.reviews]
+    results = await reader.read(texts)
+    body = await beside(texts, lambda: write(request, results, reader.model), heavy=request.options.redact)
     return Response(body, media_type="application/json")
 
 
 def write(request: ClassifyRequest, results: list[Result], model: Model) -> bytes:
-    """The answer as JSON, one review at a time: in a thread of its own, for long answers take long to write."""
+    """The answer as JSON, one review at a time."""
     predictor, lenses = model.predictor, request.options.lenses
     texts = [review.text for review in request.reviews]
     clean = redact(model.redactor, texts, results) if request.options.redact else []

@@ -9,15 +9,13 @@ from xml.etree.ElementTree import Element, ParseError, fromstring
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
-from starlette.concurrency import run_in_threadpool
 
 from model.predictor import Predictor
 from model.score import Result
 from model.taxonomy import Taxonomy
-from service.classify import classify
-from service.dependencies import PredictorHere, SettingsHere
+from service.dependencies import PredictorHere, ReaderHere
 from service.errors import RequestError
-from service.schemas import ErrorOut
+from service.schemas import ErrorOut, Many
 
 router = APIRouter(prefix="/labelstudio", tags=["labelstudio"], responses={422: {"model": ErrorOut}})
 
@@ -37,7 +35,7 @@ class TaskIn(BaseModel):
 class PredictIn(BaseModel):
     """Tasks to predict, and the labelling config of their project."""
 
-    tasks: list[TaskIn]
+    tasks: Many[TaskIn]
     label_config: str
 
 
@@ -65,14 +63,14 @@ async def setup(request: SetupIn, predictor: PredictorHere) -> dict[str, str]:
 
 
 @router.post("/predict", summary="Predictions for tasks, by the tags of their labelling config")
-async def predict(request: PredictIn, predictor: PredictorHere, settings: SettingsHere) -> dict[str, Any]:
+async def predict(request: PredictIn, reader: ReaderHere) -> dict[str, Any]:
+    predictor = reader.model.predictor
     tags = read_config(request.label_config, predictor.taxonomy)
-    if len(request.tasks) > settings.max_reviews:
-        raise RequestError(422, "invalid_request", f"send at most {settings.max_reviews} tasks in one request")
+    if request.tasks:
+        reader.check_count("tasks", len(request.tasks))
     wanted = [{tag.variable: task.data.get(tag.variable) for tag in tags} for task in request.tasks if not task.data.get("blind")]
     texts = sorted({text for variables in wanted for text in variables.values() if isinstance(text, str)})
-    results = await run_in_threadpool(classify, predictor, texts, max_characters=settings.max_characters)
-    found = dict(zip(texts, results, strict=True))
+    found = dict(zip(texts, await reader.read(texts), strict=True))
     return {
         "results": [prediction(task, tags, found, predictor) for task in request.tasks],
         "model_version": version_of(predictor),

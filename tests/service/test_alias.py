@@ -32,7 +32,7 @@ def test_classify_answers_as_infinity_does(client: TestClient, predictor: Predic
     [
         ("/predict", {"inputs": TEXTS}, "no pairs"),
         ("/predict", {"inputs": [["een", "paar"]]}, "no pairs"),
-        ("/predict", {"inputs": []}, "1 to 256"),
+        ("/predict", {"inputs": []}, "at least one"),
         ("/predict", {"inputs": "x", "raw_scores": True}, "raw_scores"),
         ("/predict", {"inputs": [["x"], [" "]]}, "inputs.1"),
         ("/classify", {"input": "los"}, "field `input`"),

@@ -8,7 +8,7 @@ import pytest
 
 from model.predictor import Predictor
 from model.split import Splitter
-from service.batcher import Batch, Batcher, QueueFull
+from service.batcher import Batch, Batcher, Place, QueueFull
 
 TEXTS = ["Top!", "Weer een uur in de wacht.", "Vriendelijk geholpen. Morgen al in huis!", "De rits was na een week stuk."]
 LONG = "De bezorger was vriendelijk maar het pakket was nat en de doos was kapot. " * 20
@@ -111,9 +111,35 @@ def test_a_text_that_breaks_the_model_breaks_its_own_request_alone(batcher: Batc
 def test_canaries_go_before_all_that_waits(batcher: Batcher, predictor: Predictor) -> None:
     ended = []
 
-    async def ask(name: str, *, first: bool) -> None:
-        await batcher.predict(predictor, TEXTS if first else [LONG] * 8, seconds=60, first=first)
+    async def ask(name: str, place: Place) -> None:
+        await batcher.predict(predictor, TEXTS if place is Place.FIRST else [LONG] * 8, seconds=60, place=place)
         ended.append(name)
 
-    together(lambda: ask("a", first=False), lambda: ask("b", first=False), lambda: ask("canary", first=True))
+    together(lambda: ask("a", Place.IN_TURN), lambda: ask("b", Place.BULK), lambda: ask("canary", Place.FIRST))
     assert ended[0] == "canary"
+
+
+def test_bulk_gives_way_to_requests_and_is_not_starved_by_them(
+    batcher: Batcher, batches: list[Batch], predictor: Predictor
+) -> None:
+    ended: list[str] = []
+
+    async def keep_asking() -> None:
+        while "small file" not in ended:
+            await batcher.predict(predictor, [LONG], seconds=60)
+            ended.append("request")
+
+    async def run() -> None:
+        await batcher.predict(predictor, ["Top!"], seconds=60)
+        large = batcher.read_bulk(predictor, [LONG] * 400)
+        small = batcher.read_bulk(predictor, TEXTS)
+        small.add_done_callback(lambda _: ended.append("small file"))
+        assert (batcher.load, batcher.bulk_load > 100_000) == (0, True)  # files take nothing of the room of requests
+        await asyncio.gather(*(keep_asking() for _ in range(8)))  # more than a batch holds: one always waits
+        assert large.cancel()
+        await batcher.predict(predictor, ["Top!"], seconds=60)
+
+    asyncio.run(run())
+    assert ended.count("request") >= 6  # while the files had some slices
+    assert batcher.bulk_load == 0
+    assert sum(batch.tokens for batch in batches) < 400 * len(LONG) / 4 / 2  # what was cancelled was not read

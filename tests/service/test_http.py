@@ -78,7 +78,7 @@ def test_the_page_holds_all_it_needs(client: TestClient) -> None:
         (f'{{"reviews": [{{"text": "x", "{SECRET}": 1}}]}}', "unknown field"),
         (f'{{"reviews": "{SECRET}"}}', "field `reviews`"),
         (f'"{SECRET}"', "field `body`"),
-        ('{"reviews": []}', "1 to 256"),
+        ('{"reviews": []}', "at least one"),
         (f'{{"reviews": [{{"text": "x"}}], "options": {{"lenses": ["{SECRET}"]}}}}', "known are tier"),
         (f'{{"reviews": [{{"text": "x"}}], "options": {{"scores": "{SECRET}"}}}}', "field `options.scores`"),
         (f'{{"reviews": [{{"text": "\\ud800 {SECRET}"}}]}}', "reviews"),
@@ -97,9 +97,13 @@ def test_bad_input_names_the_field_and_never_repeats_the_text(client: TestClient
     assert SECRET not in answer.text
 
 
-def test_too_many_reviews_are_refused(client: TestClient) -> None:
-    answer = client.post("/v1/classify", json={"reviews": [{"text": "x"}] * 257})
-    assert (answer.status_code, answer.json()["error_type"]) == (422, "invalid_request")
+@pytest.mark.parametrize(("address", "field"), [("/v1/classify", "reviews"), ("/classify", "input"), ("/predict", "inputs")])
+def test_too_many_reviews_are_refused(client: TestClient, address: str, field: str) -> None:
+    one: Any = {"reviews": {"text": "x"}, "input": "x", "inputs": ["x"]}[field]
+    for count in (257, 10_001):
+        answer = client.post(address, json={field: [one] * count})
+        assert (answer.status_code, answer.json()["error_type"]) == (413, "too_large")
+    assert client.post(address, json={field: [1] * 10_000}).status_code == 422
 
 
 def test_a_body_over_the_limit_is_refused_announced_or_not(client: TestClient) -> None:

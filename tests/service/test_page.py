@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
+from service import keys
 from service.app import create_app
 from service.settings import Settings
 
@@ -30,15 +32,21 @@ return [...document.querySelectorAll("body *")].filter(e => e.checkVisibility() 
 """
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@contextmanager
+def serving(settings: Settings) -> Iterator[str]:
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(Settings(data=tmp_path_factory.mktemp("data"))), log_level="critical"))
+    server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="critical"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
     server.should_exit = True
     thread.join()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serving(Settings(data=tmp_path_factory.mktemp("data"))) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -209,3 +217,28 @@ def test_every_word_has_contrast_and_nothing_is_wider_than_a_phone(page: Chrome,
     page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert (dark, low) == (scheme == "dark", [])
     assert wide <= 360
+
+
+def test_a_server_with_keys_asks_for_one_and_the_tab_keeps_it(browser: Chrome, tmp_path: Path) -> None:
+    secret, key = keys.make("balie", keys.Role.use, None)
+    browser.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    with serving(Settings(data=tmp_path / "data", keys=key.line)) as guarded:
+        browser.get(guarded)
+        until(browser, lambda: text(browser, "error") == "Vul bovenaan de toegangssleutel in.")
+        at(browser, "key").send_keys("verkeerd" + Keys.ENTER)
+        until(browser, lambda: text(browser, "error") == "Deze toegangssleutel is niet bekend.")
+        at(browser, "key").clear()
+        at(browser, "key").send_keys(f" {secret} " + Keys.ENTER)
+        until(browser, lambda: "taxonomie" in text(browser, "model"))
+        assert text(browser, "error") == ""
+        browser.refresh()  # what was typed is still known
+        assert read_example(browser, 0)
+        drop(browser, "klachten.csv", DUMP)
+        until(browser, lambda: text(browser, "state").startswith("Klaar: 30 rijen"), 60)
+        browser.find_element(By.LINK_TEXT, "Download de uitkomst").click()
+        until(browser, lambda: (tmp_path / "klachten-snaar.csv").exists())
+        kept = browser.execute_script(
+            "return [document.cookie, JSON.stringify(localStorage), location.href, sessionStorage.getItem('key')]"
+        )
+        assert [secret in str(place) for place in kept] == [False, False, False, True]
+    assert [told for told in complaints(browser) if "401" not in told] == []

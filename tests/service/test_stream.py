@@ -89,6 +89,21 @@ def test_a_stream_over_the_limit_is_cut_off_with_a_word(tmp_path: Path) -> None:
     assert {f["status"] for f in found[:-1]} <= {"ok"}
 
 
+def test_what_is_read_is_counted_and_a_stream_is_refused_while_requests_are(client: TestClient) -> None:
+    def counted() -> float:
+        page = client.get("/metrics").text
+        return sum(float(line.split()[-1]) for line in page.splitlines() if line.startswith("snaar_reviews_total{"))
+
+    before = counted()
+    stream(client, b'{"text": "Top!"}\n{"text": " "}\n')
+    assert counted() == before + 2
+    batcher = client.app.state.batcher  # type: ignore[attr-defined]
+    batcher.load += batcher.max_tokens
+    answer = client.post("/v1/classify/stream", content=b'{"text": "Top!"}')
+    batcher.load -= batcher.max_tokens
+    assert (answer.status_code, answer.json()["error_type"], int(answer.headers["retry-after"]) > 0) == (429, "overloaded", True)
+
+
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """A real server: a test client does not talk both ways at once."""

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from model.bundle import Bundle
 from model.predictor import Predictor
+from model.reference import Reference
 from model.taxonomy import Taxonomy
 from training.dataset import read
 
@@ -48,7 +50,12 @@ def bundle(bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert sorted(path.name for path in (folder / "runs" / "retrain").glob("figures.*")) == [
         "figures.html", "figures.json", "figures.md"
     ]  # fmt: skip
-    return folder / "mybundle"
+    made = Bundle.open(folder / "mybundle")
+    made.verify()
+    reference = Reference.load(made)
+    assert reference is not None
+    assert reference.reviews == 18  # the held-out ones
+    return made.folder
 
 
 @pytest.fixture(scope="module")

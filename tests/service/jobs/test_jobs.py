@@ -21,6 +21,7 @@ from fastapi.testclient import TestClient
 
 from model.predictor import Predictor
 from service.app import create_app
+from service.batcher import Batcher
 from service.jobs.files import JobFiles
 from service.jobs.store import Job, JobStore, now
 from service.jobs.worker import JobWorker
@@ -250,14 +251,16 @@ def test_what_is_past_its_age_is_removed(tmp_path: Path, predictor: Predictor) -
     for name in ("old", "fresh", "stray"):
         files.folder(name).mkdir(parents=True)
         os.utime(files.folder(name), (0, 0))
+    batcher = Batcher(max_tokens=100)
     worker = JobWorker(
-        store, files, tmp_path / "lock", lambda: predictor, keep=timedelta(days=7), max_rows=9, max_characters=9
+        store, files, tmp_path / "lock", lambda: predictor, batcher.read_bulk, lambda results: None, keep=timedelta(days=7), max_rows=9, max_characters=9
     )  # fmt: skip
     worker.start()
     until = time.monotonic() + 20
     while (files.folder("old").exists() or files.folder("stray").exists()) and time.monotonic() < until:
         time.sleep(0.05)
     worker.stop()
+    batcher.close()
     assert [path.name for path in files.root.iterdir()] == ["fresh"]
     assert (store.get("old"), store.get("fresh") is not None) == (None, True)
     store.close()
