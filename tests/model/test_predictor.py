@@ -1,10 +1,14 @@
 import random
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from model.predictor import Predictor
+from model.processors import processors
 from model.score import Result
 
 REVIEWS = [
@@ -97,3 +101,30 @@ def test_entities_and_accents_keep_their_place_in_the_original(predictor: Predic
     text = "  Caf&eacute; was dicht.<br>Niemand  nam op!"
     [result] = predictor.predict([text])
     assert [text[span.start : span.end] for span in result.sentences] == ["Caf&eacute; was dicht.", "Niemand  nam op!"]
+
+
+def test_equal_reviews_are_read_once(predictor: Predictor) -> None:
+    seen: list[tuple[int, ...]] = []
+
+    class Counting:
+        def run(self, outputs: None, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+            seen.append(inputs["input_ids"].shape)
+            return predictor.network.session.run(outputs, inputs)
+
+    counting = replace(predictor, network=replace(predictor.network, session=Counting()))  # type: ignore[arg-type]
+    assert counting.predict([REVIEWS[0]] * 9 + [REVIEWS[2]]) == predictor.predict([REVIEWS[0]] * 9 + [REVIEWS[2]])
+    assert sorted(rows for rows, _ in seen) == [1, 1]
+
+
+def test_threads_are_as_many_as_the_quota_of_the_container(tmp_path: Path) -> None:
+    at_hand = processors(tmp_path)
+    assert at_hand >= 1
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    assert processors(tmp_path) == at_hand
+    (tmp_path / "cpu.max").write_text("50000 100000\n")
+    assert processors(tmp_path) == 1
+    (tmp_path / "cpu.max").unlink()
+    (tmp_path / "cpu").mkdir()
+    (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text("80000\n")
+    (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
+    assert processors(tmp_path) == 1
