@@ -17,6 +17,7 @@ from model.errors import BundleError
 from model.processors import processors
 
 TOKENS_A_BATCH = 512
+PROVIDER = ("CPUExecutionProvider", {"arena_extend_strategy": "kSameAsRequested"})  # the default doubles what it takes each time
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,9 @@ class Network:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
+        options.enable_mem_pattern = False  # a plan for each shape of batch is memory that grows
         try:
-            session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(str(path), options, providers=[PROVIDER])
         except Exception as error:  # onnxruntime's own exceptions share no base but Exception
             raise BundleError(f"{path}: onnxruntime cannot open it: {type(error).__name__}") from error
         return cls(session, threads or processors())
