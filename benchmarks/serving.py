@@ -65,7 +65,7 @@ def main() -> None:
     print(f"in process, for comparison: {len(texts) / (time.perf_counter() - started):.0f} reviews/s\n")
     print("| server | clients | requests/s | p50 / p99, ms | errors |\n|---|---|---|---|---|")
     with TemporaryDirectory() as made:
-        folder = _for_peers(options.trained, Path(made) / "trained", options.peers)
+        folder = for_peers(options.trained, Path(made) / "trained", options.peers)
         for server in _servers(options.bundle, folder, options.peers, texts):
             with _running(server, Path(made)) as port:
                 for clients in options.clients:
@@ -101,7 +101,7 @@ def _servers(bundle: Path, folder: Path, peers: Path, texts: list[str]) -> list[
     ]
 
 
-def _for_peers(trained: Path, folder: Path, peers: Path) -> Path:
+def for_peers(trained: Path, folder: Path, peers: Path) -> Path:
     """The network as transformers 4 reads it, with the ONNX file optimum makes of it."""
     folder.mkdir()
     for name in ("config.json", "model.safetensors", "tokenizer.json"):

@@ -1,4 +1,3 @@
-import random
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from model.infer import TOKENS_A_BATCH
 from model.predictor import Predictor
 from model.processors import processors
 from model.score import Result
@@ -49,12 +49,32 @@ def check_offsets(text: str, result: Result) -> None:
     assert all(label.evidence for label in result.labels)
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.randoms(use_true_random=False), st.integers(1, 40))
-def test_a_review_scores_the_same_bits_alone_and_in_any_batch(predictor: Predictor, dice: random.Random, size: int) -> None:
-    alone = {text: predictor.predict([text])[0] for text in REVIEWS}
-    batch = [dice.choice(REVIEWS) for _ in range(size)]
-    assert predictor.predict(batch) == [alone[text] for text in batch]
+@pytest.mark.parametrize("batch_tokens", [64, TOKENS_A_BATCH])
+def test_a_review_scores_the_same_bits_alone_and_in_any_batch(
+    predictor: Predictor, batch_tokens: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model.infer.TOKENS_A_BATCH", batch_tokens)
+    alone = {text: raw_scores(predictor, [text])[0] for text in REVIEWS}
+
+    @settings(max_examples=12, deadline=None, database=None)
+    @given(
+        st.lists(st.sampled_from(REVIEWS), min_size=1, max_size=20),
+        st.sampled_from(["", " ", "\n\t", "\u00a0 "]),
+        st.integers(1, 3),
+    )
+    def same(batch: list[str], around: str, threads: int) -> None:
+        side_by_side = replace(predictor, network=replace(predictor.network, threads=threads))
+        for text, found in zip(batch, raw_scores(side_by_side, [around + text + around for text in batch]), strict=True):
+            assert (found == alone[text]).all()
+
+    same()
+
+
+def raw_scores(predictor: Predictor, texts: list[str]) -> list[np.ndarray]:
+    """Logits of each review, not rounded: (pieces, outputs)."""
+    encoded = predictor.encoder.encode([[text[a:b] for a, b in predictor.splitter.split(text)] for text in texts])
+    logits = iter(predictor.network.run([window for windows in encoded for window in windows]))
+    return [np.concatenate([next(logits) for _ in windows]) for windows in encoded]
 
 
 def test_scores_of_sentences_do_not_depend_on_the_batch(predictor: Predictor) -> None:
