@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import psutil
 
 from benchmarks.client import Client, classify_body
-from benchmarks.serving import Served, serving
+from benchmarks.served import Served, serving
 
 ADDRESSES = ("/v1/classify", "/predict", "/classify")
 TYPES = (

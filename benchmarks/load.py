@@ -20,7 +20,7 @@ import numpy as np
 import psutil
 
 from benchmarks.client import Answer, Client, classify_body
-from benchmarks.serving import Served, serving
+from benchmarks.served import Served, serving
 from benchmarks.setting import describe, reviews
 from model.predictor import Predictor
 

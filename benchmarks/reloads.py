@@ -20,7 +20,7 @@ import numpy as np
 import psutil
 
 from benchmarks.client import Client, classify_body
-from benchmarks.serving import Served, serving
+from benchmarks.served import Served, serving
 from model.bundle import DEFAULT_BUNDLE, Bundle, write_manifest
 
 CLIENTS = 4

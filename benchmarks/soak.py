@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import psutil
 
 from benchmarks.client import Client, classify_body
-from benchmarks.serving import Served, serving
+from benchmarks.served import Served, serving
 from benchmarks.setting import reviews
 
 LINES = 10

@@ -1,10 +1,11 @@
 """Windows → logits, on the CPU through onnxruntime.
 
 Only windows of equal length share a batch, so nothing is ever padded; together with the network's quantisation by row
-(`training/quantise.py`) this makes a window's logits independent of its neighbours, to the last bit.
+(`training/quantise.py`) this makes a window's logits independent of its neighbours, to the last bit. A batch runs on one
+processor and batches run side by side: splitting each of a thousand small steps over processors costs more than it gains.
 """
 
-import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,27 +14,31 @@ import onnxruntime
 
 from model.encode import Window
 from model.errors import BundleError
+from model.processors import processors
 
-TOKENS_A_BATCH = 2048
+TOKENS_A_BATCH = 512
+PROVIDER = ("CPUExecutionProvider", {"arena_extend_strategy": "kSameAsRequested"})  # the default doubles what it takes each time
 
 
 @dataclass(frozen=True)
 class Network:
-    """An onnxruntime session; safe to share between threads."""
+    """An onnxruntime session, and how many batches run side by side; safe to share between threads."""
 
     session: onnxruntime.InferenceSession
+    threads: int
 
     @classmethod
     def load(cls, path: Path, *, threads: int | None = None) -> "Network":
         """Open the model file; `threads` defaults to the processors this process may use."""
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
+        options.intra_op_num_threads = 1
         options.log_severity_level = 3
+        options.enable_mem_pattern = False  # a plan for each shape of batch is memory that grows
         try:
-            session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(str(path), options, providers=[PROVIDER])
         except Exception as error:  # onnxruntime's own exceptions share no base but Exception
             raise BundleError(f"{path}: onnxruntime cannot open it: {type(error).__name__}") from error
-        return cls(session)
+        return cls(session, threads or processors())
 
     @property
     def outputs(self) -> int:
@@ -41,20 +46,39 @@ class Network:
         return int(self.session.get_outputs()[0].shape[1])
 
     def run(self, windows: list[Window]) -> list[np.ndarray]:
-        """For each window its logits, (pieces, outputs) float32, in the order given."""
-        by_length: dict[int, list[int]] = {}
-        for number, window in enumerate(windows):
-            by_length.setdefault(len(window.ids), []).append(number)
-        logits: dict[int, np.ndarray] = {}
-        for length, numbers in sorted(by_length.items()):
-            at_once = max(1, TOKENS_A_BATCH // length)
-            for first in range(0, len(numbers), at_once):
-                chosen = numbers[first : first + at_once]
-                logits.update(zip(chosen, self._run_batch([windows[number] for number in chosen]), strict=True))
-        return [logits[number] for number in range(len(windows))]
+        """For each window its logits, (pieces, outputs) float32, in the order given. Equal windows are read once."""
+        different = {_bits(window): window for window in windows}
+        batches = _batches(list(different.values()))
+        logits: dict[bytes, np.ndarray] = {}
+        for batch, found in zip(batches, self._run(batches), strict=True):
+            logits.update(zip(map(_bits, batch), found, strict=True))
+        return [logits[_bits(window)] for window in windows]
+
+    def _run(self, batches: list[list[Window]]) -> list[list[np.ndarray]]:
+        """Threads of its own for each call: a small one never waits for the batches of a large one."""
+        if min(self.threads, len(batches)) < 2:
+            return [self._run_batch(batch) for batch in batches]
+        with ThreadPoolExecutor(min(self.threads, len(batches))) as side_by_side:
+            return list(side_by_side.map(self._run_batch, batches))
 
     def _run_batch(self, windows: list[Window]) -> list[np.ndarray]:
         ids = np.stack([window.ids for window in windows])
         starts = np.concatenate([window.starts + row * ids.shape[1] for row, window in enumerate(windows)])
         found = self.session.run(None, {"input_ids": ids, "starts": starts})[0]
         return np.split(found, np.cumsum([len(window.starts) for window in windows])[:-1])
+
+
+def _bits(window: Window) -> bytes:
+    return window.ids.tobytes() + window.starts.tobytes()
+
+
+def _batches(windows: list[Window]) -> list[list[Window]]:
+    """Windows of equal length together, some hundreds of tokens at a time, the longest first."""
+    by_length: dict[int, list[Window]] = {}
+    for window in windows:
+        by_length.setdefault(len(window.ids), []).append(window)
+    return [
+        alike[first : first + max(1, TOKENS_A_BATCH // length)]
+        for length, alike in sorted(by_length.items(), reverse=True)
+        for first in range(0, len(alike), max(1, TOKENS_A_BATCH // length))
+    ]

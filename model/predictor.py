@@ -1,6 +1,8 @@
 """The one way from text to scores: normalise → split → encode → infer → score."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -89,10 +91,17 @@ class Predictor:
         ]
 
     def stream(self, reviews: Iterable[str]) -> Iterator[Result]:
-        """Read any number of reviews in flat memory; results come in order, some hundreds at a time."""
+        """Read any number of reviews in flat memory; results come in order, some hundreds at a time. While the network reads some
+        hundreds, the next are split and encoded."""
         waiting = iter(reviews)
-        while chunk := list(islice(waiting, AT_ONCE)):
-            yield from self.predict(chunk)
+        running: deque[Future[list[Result]]] = deque()
+        with ThreadPoolExecutor(2) as side_by_side:
+            while chunk := list(islice(waiting, AT_ONCE)):
+                running.append(side_by_side.submit(self.predict, chunk))
+                if len(running) == 2:
+                    yield from running.popleft().result()
+            for last in running:
+                yield from last.result()
 
     def sentence_scores(self, sentences: list[str]) -> np.ndarray:
         """Scores of a review that is already cut into sentences, (sentences, outputs): for evaluation on given cuts."""

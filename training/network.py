@@ -9,12 +9,15 @@ from onnxruntime.transformers.fusion_biasgelu import FusionBiasGelu
 from onnxruntime.transformers.fusion_gelu import FusionGelu
 from onnxruntime.transformers.onnx_model import OnnxModel
 from torch import Tensor, nn
-from transformers import AutoModelForSequenceClassification
+from transformers import AttentionInterface, AttentionMaskInterface, AutoModelForSequenceClassification
+from transformers.masking_utils import sdpa_mask
 
+from training.rows import as_rows
 from training.train import read_starts
 from training.wide import SHARE, Wide, WideReader
 
 OPSET = 18
+PLAIN = "plain"
 
 
 class SentenceReader(nn.Module):
@@ -32,9 +35,30 @@ class SentenceReader(nn.Module):
         return deep if self.wide is None else (1 - SHARE) * deep + SHARE * self.wide(input_ids, starts)
 
 
+def attend(
+    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, *, scaling: float | None = None,
+    **_: Any,
+) -> tuple[Tensor, None]:  # fmt: skip
+    """Attention without dropout, (batch, heads, tokens, width of a head) → (batch, tokens, heads, width of a head). There is a mask only
+    where a layer looks no further than its neighbours, for nothing is padded."""
+    scores = query @ key.transpose(2, 3) * (query.shape[-1] ** -0.5 if scaling is None else scaling)
+    if attention_mask is not None:
+        scores = scores.masked_fill(~attention_mask, torch.finfo(scores.dtype).min)
+    return (scores.softmax(-1) @ value).transpose(1, 2).contiguous(), None
+
+
+def mask_of(*, local_size: int | None = None, **where: Any) -> Tensor | None:
+    """None where every token sees every other."""
+    return None if local_size is None else sdpa_mask(local_size=local_size, **where)
+
+
+AttentionInterface.register(PLAIN, attend)
+AttentionMaskInterface.register(PLAIN, mask_of)
+
+
 def export_network(trained: Path, target: Path, *, wide: Wide | None) -> None:
     """Write the float32 graph of a trained model folder; without `wide` it is what transformers itself would run."""
-    model = AutoModelForSequenceClassification.from_pretrained(trained, attn_implementation="eager", dtype=torch.float32)
+    model = AutoModelForSequenceClassification.from_pretrained(trained, attn_implementation=PLAIN, dtype=torch.float32)
     reader = SentenceReader(model.eval(), wide).eval()
     example = (torch.randint(10, 100, (3, 24)), torch.tensor([0, 24, 30, 48]))
     batch, tokens, starts = torch.export.Dim("batch"), torch.export.Dim("tokens"), torch.export.Dim("starts")
@@ -55,7 +79,7 @@ def export_network(trained: Path, target: Path, *, wide: Wide | None) -> None:
     graph = onnx.load(target)
     for tensor in graph.graph.output:
         tensor.type.tensor_type.shape.dim[1].dim_value = model.config.num_labels
-    onnx.save(_with_fused_gelu(graph), target)
+    onnx.save(_pruned(as_rows(_with_fused_gelu(graph))), target)
 
 
 def _with_fused_gelu(graph: onnx.ModelProto) -> onnx.ModelProto:
@@ -64,7 +88,13 @@ def _with_fused_gelu(graph: onnx.ModelProto) -> onnx.ModelProto:
     fused = OnnxModel(graph)
     FusionGelu(fused).apply()
     FusionBiasGelu(fused, is_fastgelu=False).apply()
-    fused.prune_graph()
-    fused.topological_sort()
     fused.model.opset_import.append(onnx.helper.make_opsetid("com.microsoft", 1))
-    return fused.model
+    return _pruned(fused.model)
+
+
+def _pruned(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """Without what nothing reads, and in an order that can be run."""
+    pruned = OnnxModel(graph)
+    pruned.prune_graph()
+    pruned.topological_sort()
+    return pruned.model

@@ -3,9 +3,10 @@
 Dynamic quantisation as onnxruntime does it takes one activation scale for the whole tensor, so a text's scores move
 with whatever shares its batch. Here every row (one token) has its own scale: its largest magnitude. The product of the
 integers is exact, so a token's result depends on that token alone. QuantizeLinear and MatMulIntegerToFloat (an operator
-of onnxruntime's own) do in one pass each what would take two.
+of onnxruntime's own) do in one pass each what would take two. The products of the graph read rows (`training/rows.py`).
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from onnx import helper, numpy_helper
 
 RUNTIME = "com.microsoft"  # the domain of onnxruntime's own operators
 
+GELU_LOWEST, GELU_ZERO = 0.17, 32  # GELU never gives less: most of the whole numbers are for what is above zero
 SMALLEST_WEIGHT = 4096  # smaller matrices stay in float: they cost nothing
 
 
@@ -22,7 +24,7 @@ def quantise(source: Path, target: Path, *, smallest: int = SMALLEST_WEIGHT) -> 
     model = onnx.load(source)
     graph = model.graph
     constants = {tensor.name: tensor for tensor in graph.initializer}
-    rewriter = _Rewriter()
+    rewriter = _Rewriter(graph.node)
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:
         found = _weight(node, constants)
@@ -63,15 +65,25 @@ def _weight(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> np.
 class _Rewriter:
     """Collects the new constants; activations that feed several products are quantised once."""
 
-    def __init__(self) -> None:
+    def __init__(self, nodes: Iterable[onnx.NodeProto]) -> None:
+        self.made_by: dict[str, str] = {}  # tensor → the operator it comes from
+        self.picked: set[str] = {"starts"}  # tensors with a row a start; the others have one a token
+        for node in nodes:
+            self.made_by.update(dict.fromkeys(node.output, node.op_type))
+            if self.picked.intersection(node.input):
+                self.picked.update(node.output)
         self.initializers = [
             numpy_helper.from_array(np.array(1 / 127, dtype=np.float32), "row_step"),
             numpy_helper.from_array(np.array(128, dtype=np.uint8), "row_zero"),
             numpy_helper.from_array(np.array(1e-12, dtype=np.float32), "row_floor"),
+            numpy_helper.from_array(np.array(1 / (255 - GELU_ZERO), dtype=np.float32), "gelu_step"),
+            numpy_helper.from_array(np.array(GELU_ZERO, dtype=np.uint8), "gelu_zero"),
+            numpy_helper.from_array(np.array(GELU_LOWEST * (255 - GELU_ZERO) / GELU_ZERO, dtype=np.float32), "gelu_floor"),
             numpy_helper.from_array(np.array([-1], dtype=np.int64), "last_axis"),
             numpy_helper.from_array(np.array(1, dtype=np.float32), "one"),
         ]
         self.rows: dict[str, str] = {}
+        self.zeros: set[str] = set()
         self.count = 0
 
     def product(self, node: onnx.NodeProto, weight: np.ndarray, bias: str | None) -> list[onnx.NodeProto]:
@@ -82,43 +94,56 @@ class _Rewriter:
         self.initializers += [
             numpy_helper.from_array(whole, f"{name}_weight"),
             numpy_helper.from_array(steps.astype(np.float32), f"{name}_steps"),
-            numpy_helper.from_array(np.array([weight.shape[1]], dtype=np.int64), f"{name}_width"),
         ]
-        nodes, row = self._row(node.input[0], weight.shape[0])
+        nodes, row, zero = self._row(node.input[0])
         ends_in = node.output[0] if bias is None else f"{name}_product"
         nodes += [
             helper.make_node(
                 "MatMulIntegerToFloat",
-                [f"{row}_whole", f"{name}_weight", "one", f"{name}_steps", "row_zero"],
+                [f"{row}_whole", f"{name}_weight", "one", f"{name}_steps", zero],
                 [f"{name}_columns"],
                 domain=RUNTIME,
             ),
-            helper.make_node("Mul", [f"{name}_columns", f"{row}_column"], [f"{name}_flat"]),
-            helper.make_node("Concat", [f"{row}_lead", f"{name}_width"], [f"{name}_shape"], axis=0),
-            helper.make_node("Reshape", [f"{name}_flat", f"{name}_shape"], [ends_in]),
+            helper.make_node("Mul", [f"{name}_columns", f"{row}_column"], [ends_in]),
         ]
         if bias is not None:
             nodes.append(helper.make_node("Add", [ends_in, bias], [node.output[0]]))
         return nodes
 
-    def _row(self, activation: str, width: int) -> tuple[list[onnx.NodeProto], str]:
-        """Quantise an activation of any rank as rows of `width`; the name its parts begin with."""
+    def _row(self, activation: str) -> tuple[list[onnx.NodeProto], str, str]:
+        """Quantise an activation row by row; the name its parts begin with, and that of its zero."""
+        never_far_below_zero = self.made_by.get(activation) in {"Gelu", "BiasGelu"}
+        kind = "gelu" if never_far_below_zero else "row"
         if activation in self.rows:
-            return [], self.rows[activation]
+            return [], self.rows[activation], f"{kind}_zero"
         row = self.rows[activation] = f"row{len(self.rows)}"
-        self.initializers.append(numpy_helper.from_array(np.array([-1, width], dtype=np.int64), f"{row}_shape"))
+        zeros = f"{kind}_zeros_{'picked' if activation in self.picked else 'all'}"
+        size = [] if never_far_below_zero else [helper.make_node("Abs", [activation], [f"{row}_abs"])]
+        return (
+            [
+                *size,
+                helper.make_node(
+                    "ReduceMax", [size[0].output[0] if size else activation, "last_axis"], [f"{row}_max"], keepdims=0
+                ),
+                helper.make_node("Max", [f"{row}_max", f"{kind}_floor"], [f"{row}_largest"]),
+                helper.make_node("Mul", [f"{row}_largest", f"{kind}_step"], [f"{row}_scale"]),
+                *self._zeros(f"{row}_scale", zeros, f"{kind}_zero"),
+                helper.make_node("QuantizeLinear", [activation, f"{row}_scale", zeros], [f"{row}_whole"], axis=0),
+                helper.make_node("Unsqueeze", [f"{row}_scale", "last_axis"], [f"{row}_column"]),
+            ],
+            row,
+            f"{kind}_zero",
+        )
+
+    def _zeros(self, scale: str, zeros: str, zero: str) -> list[onnx.NodeProto]:
+        """The zero of each row, as QuantizeLinear wants it: made once for all activations with as many rows."""
+        if zeros in self.zeros:
+            return []
+        self.zeros.add(zeros)
         return [
-            helper.make_node("Shape", [activation], [f"{row}_lead"], start=0, end=-1),
-            helper.make_node("Reshape", [activation, f"{row}_shape"], [f"{row}_flat"]),
-            helper.make_node("Abs", [f"{row}_flat"], [f"{row}_abs"]),
-            helper.make_node("ReduceMax", [f"{row}_abs", "last_axis"], [f"{row}_max"], keepdims=0),
-            helper.make_node("Max", [f"{row}_max", "row_floor"], [f"{row}_largest"]),
-            helper.make_node("Mul", [f"{row}_largest", "row_step"], [f"{row}_scale"]),
-            helper.make_node("Shape", [f"{row}_scale"], [f"{row}_count"]),
-            helper.make_node("Expand", ["row_zero", f"{row}_count"], [f"{row}_zeros"]),
-            helper.make_node("QuantizeLinear", [f"{row}_flat", f"{row}_scale", f"{row}_zeros"], [f"{row}_whole"], axis=0),
-            helper.make_node("Unsqueeze", [f"{row}_scale", "last_axis"], [f"{row}_column"]),
-        ], row
+            helper.make_node("Shape", [scale], [f"{zeros}_count"]),
+            helper.make_node("Expand", [zero, f"{zeros}_count"], [zeros]),
+        ]
 
     def table(self, node: onnx.NodeProto, values: np.ndarray) -> list[onnx.NodeProto]:
         """An embedding table in int8 with a scale for each row."""

@@ -9,6 +9,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import islice
@@ -26,7 +27,7 @@ from service.batch.table import BROKEN, EXTRA, UNREADABLE, Row, Table, file_hash
 from service.batch.write import Style, mended, write
 from service.classify import Read, classify
 
-AT_ONCE, KEPT_AT_ONCE = 512, 256  # rows looked at together; texts lost at most when killed
+AT_ONCE, KEPT_AT_ONCE = 512, 256  # rows looked at together; texts read together, of which two lots are lost at most when killed
 PREFIX = "snaar_"
 EVIDENCE_LENSES = ("tier", "motivator", "engagement")
 SHOWN_ROWS = 20
@@ -170,16 +171,17 @@ def _redacted(redactor: Redactor, cell: Any) -> Any:
 def _score(task: Task, read: Read, journal: Journal, progress: Callable[[int], None]) -> int:
     """Bring every text that is not in the journal yet into it; returns how many."""
     scored = done = 0
-    for chunk in _chunks(task.tables):
-        texts = {text for text in map(task.roles.text_of, chunk) if _refusal(text) is None}
-        fresh = sorted(texts - set(journal.get(texts)), key=lambda text: (len(text), text))
-        for first in range(0, len(fresh), KEPT_AT_ONCE):
-            some = fresh[first : first + KEPT_AT_ONCE]
-            found = read_texts(read, some, task.max_characters)
-            journal.add({text: result.to_dict(scores=True) for text, result in zip(some, found, strict=True)})
-        scored += len(fresh)
-        done += len(chunk)
-        progress(done)
+    with ThreadPoolExecutor(2) as side_by_side:  # while the network reads some, others are split and encoded
+        for chunk in _chunks(task.tables):
+            texts = {text for text in map(task.roles.text_of, chunk) if _refusal(text) is None}
+            fresh = sorted(texts - set(journal.get(texts)), key=lambda text: (len(text), text))
+            parts = [fresh[first : first + KEPT_AT_ONCE] for first in range(0, len(fresh), KEPT_AT_ONCE)]
+            found_in = side_by_side.map(lambda part: read_texts(read, part, task.max_characters), parts)
+            for part, found in zip(parts, found_in, strict=True):
+                journal.add({text: result.to_dict(scores=True) for text, result in zip(part, found, strict=True)})
+            scored += len(fresh)
+            done += len(chunk)
+            progress(done)
     return scored
 
 

@@ -2,7 +2,8 @@
 
 Cells keep their values: text from CSV, typed values from the others. A CSV row that is too short is filled up, one that
 is too long keeps its surplus in the column `EXTRA`; a JSONL line that cannot be read keeps its text in `UNREADABLE`.
-Python's own csv reader is used rather than a columnar one, because those drop or refuse such rows.
+Python's own csv reader is used rather than a columnar one, because those drop or refuse such rows. What reads Parquet and workbooks
+is loaded when it is needed: a service that is sent no files has no use for it.
 """
 
 import csv
@@ -16,14 +17,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, TextIO
-
-import pyarrow
-import pyarrow.parquet
-from openpyxl import load_workbook
-from openpyxl.utils.escape import unescape
+from typing import TYPE_CHECKING, Any, TextIO
 
 from model.errors import ModelError
+
+if TYPE_CHECKING:
+    import pyarrow
 
 Row = list[Any]
 EXTRA, UNREADABLE = "_extra", "_unreadable"
@@ -49,7 +48,7 @@ class Table:
     found: str
     encoding: str = "utf-8"
     delimiter: str = ","
-    schema: pyarrow.Schema | None = None
+    schema: "pyarrow.Schema | None" = None
 
     @classmethod
     def open(cls, path: Path) -> "Table":
@@ -57,6 +56,8 @@ class Table:
         kind = _kind(path)
         try:
             if kind == ".parquet":
+                import pyarrow.parquet
+
                 schema = pyarrow.parquet.read_schema(path)
                 return cls(path, kind, _unique(list(schema.names)), "Parquet", schema=schema)
             if kind == ".xlsx":
@@ -83,6 +84,8 @@ class Table:
     def rows(self) -> Iterator[Row]:
         """The rows, each as long as `columns`."""
         if self.kind == ".parquet":
+            import pyarrow.parquet
+
             with pyarrow.parquet.ParquetFile(self.path) as file:
                 for batch in file.iter_batches(2048):
                     yield from (list(row) for row in zip(*(column.to_pylist() for column in batch.columns), strict=True))
@@ -183,11 +186,16 @@ def _inside(folder: Path) -> list[Path]:
 
 @contextmanager
 def _stream(path: Path) -> Iterator[io.BufferedIOBase]:
+    import pyarrow
+
     with pyarrow.input_stream(path, compression="detect", buffer_size=1 << 20) as stream:
         yield stream
 
 
 def _xlsx(path: Path) -> Iterator[Row]:
+    from openpyxl import load_workbook
+    from openpyxl.utils.escape import unescape
+
     book = load_workbook(path, read_only=True, data_only=True)
     try:
         for row in book.worksheets[0].iter_rows(values_only=True):

@@ -1,18 +1,28 @@
-"""Jobs while the service runs: table, files and worker."""
+"""Jobs while the service runs: table, files and worker.
+
+They are opened at the start where there are jobs from before, or a database that others may put jobs into; else when first asked
+for, because what they load takes half a second and 70 MB that a service without files never needs.
+"""
 
 import fcntl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
 
 from model.errors import ModelError
 from model.predictor import Predictor
 from model.score import Result
 from service.jobs.files import JobFiles
-from service.jobs.store import JobStore
-from service.jobs.worker import BulkRead, JobWorker
 from service.settings import Settings
+
+if TYPE_CHECKING:
+    from service.jobs.store import JobStore
+    from service.jobs.worker import BulkRead, JobWorker
 
 
 class DataFolderError(ModelError):
@@ -23,35 +33,61 @@ class DataFolderError(ModelError):
 class Jobs:
     """What the routes need."""
 
-    store: JobStore
+    store: "JobStore"
     files: JobFiles
-    worker: JobWorker
+    worker: "JobWorker"
 
 
 @contextmanager
 def running_jobs(
-    settings: Settings, predictor: Callable[[], Predictor], read: BulkRead, seen: Callable[[list[Result]], None]
-) -> Iterator[Jobs | None]:
-    """Open the table and start the worker; None where jobs are off. Raises DataFolderError or StoreError."""
+    settings: Settings, predictor: Callable[[], Predictor], read: "BulkRead", seen: Callable[[list[Result]], None]
+) -> Iterator[Callable[[], Jobs] | None]:
+    """Gives what opens the jobs, the first time it is called; None where jobs are off. Raises DataFolderError or StoreError."""
     if not settings.jobs:
         yield None
         return
     files = JobFiles(settings.data / "jobs")
     try:
         files.root.mkdir(parents=True, exist_ok=True)
-        with (settings.data / "migrate.lock").open("w") as lock:  # of processes that start together, one migrates at a time
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            store = JobStore.open(settings.database_url or f"sqlite:///{settings.data / 'jobs.sqlite'}")
+        (settings.data / "migrate.lock").touch()
     except OSError as error:
         told = f"cannot be written ({error.strerror}); set SNAAR_DATA to one that can, or SNAAR_JOBS=false"
         raise DataFolderError(f"the data folder {settings.data} {told}") from error
+    with ExitStack() as at_the_end:
+        once, lock = cache(lambda: _open(settings, files, predictor, read, seen, at_the_end)), Lock()
+
+        def jobs() -> Jobs:
+            with lock:
+                return once()
+
+        if settings.database_url or _table(settings).exists():
+            jobs()
+        yield jobs
+
+
+def _open(
+    settings: Settings,
+    files: JobFiles,
+    predictor: Callable[[], Predictor],
+    read: "BulkRead",
+    seen: Callable[[list[Result]], None],
+    at_the_end: ExitStack,
+) -> Jobs:
+    from service.jobs.store import JobStore
+    from service.jobs.worker import JobWorker
+
+    with (settings.data / "migrate.lock").open("w") as lock:  # of processes that open it together, one migrates at a time
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        store = JobStore.open(settings.database_url or f"sqlite:///{_table(settings)}")
     worker = JobWorker(
         store, files, settings.data / "worker.lock", predictor, read, seen, keep=timedelta(days=settings.job_days),
         max_rows=settings.max_job_rows, max_characters=settings.max_characters,
     )  # fmt: skip
     worker.start()
-    try:
-        yield Jobs(store, files, worker)
-    finally:
-        worker.stop()
-        store.close()
+    at_the_end.callback(store.close)
+    at_the_end.callback(worker.stop)
+    return Jobs(store, files, worker)
+
+
+def _table(settings: Settings) -> Path:
+    return settings.data / "jobs.sqlite"

@@ -57,6 +57,10 @@ class Job(Base):
     created: Mapped[datetime] = mapped_column(default=lambda: now())
     finished: Mapped[datetime | None]
 
+    @property
+    def unfinished(self) -> bool:
+        return self.state in UNFINISHED
+
 
 class JobStore:
     """Safe to share between threads and processes."""
@@ -110,6 +114,10 @@ class JobStore:
         """Set columns of a job that is in an `expected` state; False where it is not."""
         with Session(self.engine) as session, session.begin():
             return _change(session, job_id, expected, **values)
+
+    def cancel(self, job_id: str) -> bool:
+        """False where the job is finished."""
+        return self.change(job_id, UNFINISHED, state="cancelled", finished=now())
 
     def recover(self) -> None:
         """Jobs that were running when the last worker died wait again, or fail where they were there in every crash."""

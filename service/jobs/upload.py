@@ -5,7 +5,6 @@ import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pyarrow
 from starlette.concurrency import run_in_threadpool
 
 from service.batch.columns import Roles
@@ -72,6 +71,8 @@ def check(path: Path, *, text_columns: list[str], by: str | None, max_bytes: int
 
 
 def _check_unpacked(path: Path, max_bytes: int) -> None:
+    import pyarrow
+
     size = 0
     try:
         with pyarrow.input_stream(path, compression="detect") as stream:

@@ -1,9 +1,10 @@
 """`/v1/jobs`: send a file, ask how it goes, fetch result and report. docs/jobs.md tells the whole story."""
 
 import uuid
+from collections.abc import Callable
 from datetime import UTC, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
@@ -13,19 +14,23 @@ from starlette.requests import ClientDisconnect
 from service.dependencies import SettingsHere
 from service.errors import RequestError
 from service.jobs.running import Jobs
-from service.jobs.store import UNFINISHED, Job, now
 from service.jobs.upload import check, clean_name, kind_of, receive
 from service.schemas import ErrorOut, JobOptions, JobOut, ModelOut
+
+if TYPE_CHECKING:
+    from service.jobs.store import Job
+else:
+    Job = Any  # what the table takes to load is loaded with the first job
 
 router = APIRouter()
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox allow-downloads"
 
 
 def _jobs(request: Request) -> Jobs:
-    found: Jobs | None = request.app.state.jobs
-    if found is None:
+    opened: Callable[[], Jobs] | None = request.app.state.jobs
+    if opened is None:
         raise RequestError(503, "jobs_off", "this service takes no jobs; whoever runs it can set SNAAR_JOBS=true")
-    return found
+    return opened()
 
 
 JobsHere = Annotated[Jobs, Depends(_jobs)]
@@ -54,6 +59,8 @@ UNFINISHED_TOO: dict[int | str, dict[str, Any]] = {**ANSWERS, 409: {"model": Err
 async def post_job(
     request: Request, options: Annotated[JobOptions, Query()], jobs: JobsHere, settings: SettingsHere
 ) -> JSONResponse:
+    from service.jobs.store import Job
+
     name = clean_name(options.name)
     kind = kind_of(name)
     announced = request.headers.get("content-length", "0")
@@ -92,7 +99,7 @@ def get_job(job: JobHere, settings: SettingsHere) -> JSONResponse:
     "/v1/jobs/{job_id}/cancel", response_model=JobOut, responses=UNFINISHED_TOO, summary="Cancel a job that is not finished"
 )
 def cancel_job(job: JobHere, jobs: JobsHere, settings: SettingsHere) -> JSONResponse:
-    if not jobs.store.change(job.id, UNFINISHED, state="cancelled", finished=now()):
+    if not jobs.store.cancel(job.id):
         raise RequestError(409, "job_finished", "the job is finished; delete it if its files must go")
     if job.state == "queued":
         jobs.files.remove(job.id)
@@ -123,7 +130,7 @@ def get_report(job: JobHere, jobs: JobsHere, format: Literal["html", "xlsx", "js
 
 
 def _must_be_done(job: Job) -> None:
-    if job.state in UNFINISHED:
+    if job.unfinished:
         raise RequestError(409, "job_unfinished", f"the job is {job.state}; ask again later")
     if job.state != "done":
         raise RequestError(409, f"job_{job.state}", job.error or "the job was cancelled; send the file again")

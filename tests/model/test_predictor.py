@@ -1,10 +1,14 @@
-import random
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from model.infer import TOKENS_A_BATCH
 from model.predictor import Predictor
+from model.processors import processors
 from model.score import Result
 
 REVIEWS = [
@@ -45,12 +49,32 @@ def check_offsets(text: str, result: Result) -> None:
     assert all(label.evidence for label in result.labels)
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.randoms(use_true_random=False), st.integers(1, 40))
-def test_a_review_scores_the_same_bits_alone_and_in_any_batch(predictor: Predictor, dice: random.Random, size: int) -> None:
-    alone = {text: predictor.predict([text])[0] for text in REVIEWS}
-    batch = [dice.choice(REVIEWS) for _ in range(size)]
-    assert predictor.predict(batch) == [alone[text] for text in batch]
+@pytest.mark.parametrize("batch_tokens", [64, TOKENS_A_BATCH])
+def test_a_review_scores_the_same_bits_alone_and_in_any_batch(
+    predictor: Predictor, batch_tokens: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model.infer.TOKENS_A_BATCH", batch_tokens)
+    alone = {text: raw_scores(predictor, [text])[0] for text in REVIEWS}
+
+    @settings(max_examples=12, deadline=None, database=None)
+    @given(
+        st.lists(st.sampled_from(REVIEWS), min_size=1, max_size=20),
+        st.sampled_from(["", " ", "\n\t", "\u00a0 "]),
+        st.integers(1, 3),
+    )
+    def same(batch: list[str], around: str, threads: int) -> None:
+        side_by_side = replace(predictor, network=replace(predictor.network, threads=threads))
+        for text, found in zip(batch, raw_scores(side_by_side, [around + text + around for text in batch]), strict=True):
+            assert (found == alone[text]).all()
+
+    same()
+
+
+def raw_scores(predictor: Predictor, texts: list[str]) -> list[np.ndarray]:
+    """Logits of each review, not rounded: (pieces, outputs)."""
+    encoded = predictor.encoder.encode([[text[a:b] for a, b in predictor.splitter.split(text)] for text in texts])
+    logits = iter(predictor.network.run([window for windows in encoded for window in windows]))
+    return [np.concatenate([next(logits) for _ in windows]) for windows in encoded]
 
 
 def test_scores_of_sentences_do_not_depend_on_the_batch(predictor: Predictor) -> None:
@@ -97,3 +121,30 @@ def test_entities_and_accents_keep_their_place_in_the_original(predictor: Predic
     text = "  Caf&eacute; was dicht.<br>Niemand  nam op!"
     [result] = predictor.predict([text])
     assert [text[span.start : span.end] for span in result.sentences] == ["Caf&eacute; was dicht.", "Niemand  nam op!"]
+
+
+def test_equal_reviews_are_read_once(predictor: Predictor) -> None:
+    seen: list[tuple[int, ...]] = []
+
+    class Counting:
+        def run(self, outputs: None, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+            seen.append(inputs["input_ids"].shape)
+            return predictor.network.session.run(outputs, inputs)
+
+    counting = replace(predictor, network=replace(predictor.network, session=Counting()))  # type: ignore[arg-type]
+    assert counting.predict([REVIEWS[0]] * 9 + [REVIEWS[2]]) == predictor.predict([REVIEWS[0]] * 9 + [REVIEWS[2]])
+    assert sorted(rows for rows, _ in seen) == [1, 1]
+
+
+def test_threads_are_as_many_as_the_quota_of_the_container(tmp_path: Path) -> None:
+    at_hand = processors(tmp_path)
+    assert at_hand >= 1
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    assert processors(tmp_path) == at_hand
+    (tmp_path / "cpu.max").write_text("50000 100000\n")
+    assert processors(tmp_path) == 1
+    (tmp_path / "cpu.max").unlink()
+    (tmp_path / "cpu").mkdir()
+    (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text("80000\n")
+    (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
+    assert processors(tmp_path) == 1

@@ -18,7 +18,7 @@ import httpx
 import psutil
 import pytest
 
-from benchmarks.serving import Served, serving
+from benchmarks.served import Served, serving
 from model.bundle import DEFAULT_BUNDLE, Bundle, write_manifest
 
 LONG = "De bezorger was vriendelijk maar het pakket was nat en de doos was kapot. " * 20

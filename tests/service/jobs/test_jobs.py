@@ -119,7 +119,7 @@ def test_a_dump_without_one_readable_review_is_done_and_has_no_report(client: Te
 def test_a_bad_upload_says_what_to_do_and_leaves_nothing(
     client: TestClient, params: dict[str, str], body: str, status: int, error_type: str, complaint: str
 ) -> None:
-    root = client.app.state.jobs.files.root  # type: ignore[attr-defined]
+    root = client.app.state.jobs().files.root  # type: ignore[attr-defined]
     before = set(root.iterdir())
     answer = client.post("/v1/jobs", params=params, content=body)
     assert (answer.status_code, answer.json()["error_type"]) == (status, error_type)
@@ -150,7 +150,7 @@ def test_limits_of_bytes_rows_and_waiting_jobs(tmp_path: Path, monkeypatch: pyte
             "the file has 3 rows, over the limit of 2",
         )
         assert client.get(f"/v1/jobs/{failed['id']}/result").json()["error_type"] == "job_failed"
-        client.app.state.jobs.worker.stop()  # type: ignore[attr-defined]
+        client.app.state.jobs().worker.stop()  # type: ignore[attr-defined]
         first, _ = send(client, DUMP), send(client, DUMP)
         assert client.post("/v1/jobs", params=params, content=DUMP).json()["error_type"] == "too_many_jobs"
         assert client.get(f"/v1/jobs/{first['id']}/result").json()["error_type"] == "job_unfinished"
@@ -177,7 +177,7 @@ def test_a_running_job_is_cancelled(client: TestClient) -> None:
     job_id = send(client, dump_of(20_000))["id"]
     wait(client, job_id, state="running")
     assert client.post(f"/v1/jobs/{job_id}/cancel").json()["state"] == "cancelled"
-    folder = client.app.state.jobs.files.folder(job_id)  # type: ignore[attr-defined]
+    folder = client.app.state.jobs().files.folder(job_id)  # type: ignore[attr-defined]
     until = time.monotonic() + 30
     while folder.exists() and time.monotonic() < until:
         time.sleep(0.1)

@@ -1,0 +1,38 @@
+"""LitServe with our own ONNX file, without our reading of sentences: `python lit.py BUNDLE PORT`"""
+
+import sys
+from pathlib import Path
+
+import litserve
+import numpy as np
+import onnxruntime
+from tokenizers import Tokenizer
+
+
+class Classify(litserve.LitAPI):
+    """Texts that come together are read one after the other: the network has no mask, so nothing may be padded."""
+
+    def setup(self, device: str) -> None:
+        bundle = Path(sys.argv[1])
+        self.session = onnxruntime.InferenceSession(str(bundle / "model.onnx"), providers=["CPUExecutionProvider"])
+        self.tokenizer = Tokenizer.from_file(str(bundle / "tokenizer.json"))
+        self.cls, self.sep = (self.tokenizer.token_to_id(mark) for mark in ("[CLS]", "[SEP]"))
+
+    def decode_request(self, request: dict) -> str:
+        return request["input"][0]
+
+    def predict(self, texts: list[str]) -> list[list[float]]:
+        return [self._read(text) for text in texts]
+
+    def _read(self, text: str) -> list[float]:
+        ids = self.tokenizer.encode(text, add_special_tokens=False).ids[:254]
+        found = self.session.run(None, {"input_ids": np.array([[self.cls, *ids, self.sep]]), "starts": np.array([0])})
+        return (1 / (1 + np.exp(-found[0][0]))).tolist()
+
+    def encode_response(self, output: list[float]) -> dict:
+        return {"scores": output}
+
+
+if __name__ == "__main__":
+    api = Classify(max_batch_size=32, batch_timeout=0.005, api_path="/classify")
+    litserve.LitServer(api, accelerator="cpu", workers_per_device=1).run(port=int(sys.argv[2]), generate_client_file=False)
