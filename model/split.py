@@ -17,7 +17,7 @@ UNUSED: dict[str, Any] = {"torch": None, "spacy.cli": ModuleType("spacy.cli"), "
 UNUSED["spacy.cli.info"].info = None
 KEPT_OUT = {name: module for name, module in UNUSED.items() if name not in sys.modules}
 sys.modules.update(KEPT_OUT)
-from spacy.lang.nl import Dutch  # noqa: E402
+from spacy.lang.nl import Dutch, DutchDefaults  # noqa: E402
 from spacy.language import Language  # noqa: E402
 from spacy.tokens import Doc, Token  # noqa: E402
 
@@ -46,13 +46,13 @@ LONG_WORD = 100  # spaCy takes quadratic time for a run of characters without wh
 def _exceptions() -> dict[str, list[dict[str, str]]]:
     """What is one token though its characters say otherwise. spaCy also takes words such as "top." for abbreviations."""
     ours = {form: [{"ORTH": form}] for written in ABBREVIATIONS for form in (written, written.capitalize())}
-    return {form: rule for form, rule in Dutch.Defaults.tokenizer_exceptions.items() if not form.endswith(".")} | ours
+    return {form: rule for form, rule in DutchDefaults.tokenizer_exceptions.items() if not form.endswith(".")} | ours
 
 
 class ReviewDutch(Dutch):
     """spaCy's Dutch with our abbreviations."""
 
-    class Defaults(Dutch.Defaults):
+    class Defaults(DutchDefaults):
         tokenizer_exceptions = _exceptions()
 
 
