@@ -14,6 +14,7 @@ from service import errors
 from service.access import Access
 from service.batcher import Batcher
 from service.errors import ReloadError
+from service.feedback import kept_feedback
 from service.health import Health
 from service.jobs.running import running_jobs
 from service.keys import Keyring
@@ -21,7 +22,7 @@ from service.limit import BodyLimit
 from service.metrics import Metrics
 from service.models import Model, Models
 from service.observe import Observe
-from service.routes import about, admin, alias, classify, docs, jobs, labelstudio, page, stream
+from service.routes import about, admin, alias, classify, docs, feedback, jobs, labelstudio, page, stream
 from service.settings import Settings
 from service.stop import on_signals
 
@@ -46,7 +47,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         watching = asyncio.create_task(state.health.watch())
         on_signals(drain=state.health.drain, seconds=chosen.drain_seconds, reload=partial(_reload, app, chosen.bundle))
         with running_jobs(chosen, lambda: state.models.current.predictor) as state.jobs:
-            yield
+            async with kept_feedback(chosen) as state.feedback:
+                yield
         watching.cancel()
         state.batcher.close()
 
@@ -70,6 +72,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(alias.router)
     app.include_router(stream.router)
     app.include_router(jobs.router)
+    app.include_router(feedback.router)
     app.include_router(labelstudio.router)
     app.include_router(page.router)
     if chosen.docs:

@@ -1,21 +1,16 @@
 """Jobs while the service runs: table, files and worker."""
 
-import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from model.errors import ModelError
 from model.predictor import Predictor
+from service.database import open_database
 from service.jobs.files import JobFiles
 from service.jobs.store import JobStore
 from service.jobs.worker import JobWorker
 from service.settings import Settings
-
-
-class DataFolderError(ModelError):
-    """The data folder cannot be written."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +29,8 @@ def running_jobs(settings: Settings, predictor: Callable[[], Predictor]) -> Iter
         yield None
         return
     files = JobFiles(settings.data / "jobs")
-    try:
-        files.root.mkdir(parents=True, exist_ok=True)
-        with (settings.data / "migrate.lock").open("w") as lock:  # of processes that start together, one migrates at a time
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            store = JobStore.open(settings.database_url or f"sqlite:///{settings.data / 'jobs.sqlite'}")
-    except OSError as error:
-        told = f"cannot be written ({error.strerror}); set SNAAR_DATA to one that can, or SNAAR_JOBS=false"
-        raise DataFolderError(f"the data folder {settings.data} {told}") from error
+    store = JobStore(open_database(settings))
+    files.root.mkdir(exist_ok=True)
     worker = JobWorker(
         store, files, settings.data / "worker.lock", predictor, keep=timedelta(days=settings.job_days),
         max_rows=settings.max_job_rows, max_characters=settings.max_characters,

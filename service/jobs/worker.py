@@ -16,8 +16,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from model.predictor import Predictor
 from service.batch.table import TableError
+from service.database import now
 from service.jobs.files import JobFiles
-from service.jobs.store import Job, JobStore, now
+from service.jobs.store import Job, JobStore
 from service.jobs.work import TooManyRows, bundle_of, do_job
 
 LOOK_SECONDS = 2.0  # between looks at the table: another process may have put a job there

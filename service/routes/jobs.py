@@ -10,10 +10,11 @@ from fastapi.responses import FileResponse, JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
+from service.database import now
 from service.dependencies import SettingsHere
 from service.errors import RequestError
 from service.jobs.running import Jobs
-from service.jobs.store import UNFINISHED, Job, now
+from service.jobs.store import UNFINISHED, Job
 from service.jobs.upload import check, clean_name, kind_of, receive
 from service.schemas import ErrorOut, JobOptions, JobOut, ModelOut
 

@@ -19,6 +19,11 @@ from service.dependencies import PredictorHere, SettingsHere
 from service.errors import RequestError
 from service.schemas import ErrorOut
 
+TRAINS_ELSEWHERE = (
+    "This service does not train. Export the project as JSON; then `python -m training label convert`, `training retrain`, "
+    "`training compare`, and reload the new bundle: docs/labelling.md"
+)
+
 router = APIRouter(prefix="/labelstudio", tags=["labelstudio"], responses={422: {"model": ErrorOut}})
 
 
@@ -39,6 +44,12 @@ class PredictIn(BaseModel):
 
     tasks: list[TaskIn]
     label_config: str
+
+
+class EventIn(BaseModel):
+    """An event in Label Studio."""
+
+    action: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,16 +90,18 @@ async def predict(request: PredictIn, predictor: PredictorHere, settings: Settin
     }
 
 
-@router.post("/webhook", summary="Label Studio tells of an event; nothing is done with it")
-async def webhook() -> dict[str, str]:
+@router.post("/webhook", summary="Label Studio tells of an event; asks for training may come this way too")
+async def webhook(event: EventIn) -> dict[str, str]:
+    if event.action == "START_TRAINING":
+        return await train()
     return {"status": "ignored"}
 
 
 @router.post("/train", status_code=501, summary="Not here: training is `python -m training retrain`")
 async def train() -> dict[str, str]:
-    raise RequestError(
-        501, "not_here", "this service does not train: export the project, then `python -m training label convert` and `retrain`"
-    )
+    """Refused, so that Label Studio shows its users what to do and does not wait for a training that never ends. The line of
+    the request in the log says that somebody asked."""
+    raise RequestError(501, "trains_elsewhere", TRAINS_ELSEWHERE)
 
 
 def read_config(config: str, taxonomy: Taxonomy) -> list[Tag]:

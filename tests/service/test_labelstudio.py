@@ -61,6 +61,14 @@ def test_a_config_that_is_not_ours_is_refused_with_what_to_do(client: TestClient
     assert "geheim" not in answer.text
 
 
-def test_training_is_said_to_be_elsewhere_and_events_are_let_be(client: TestClient) -> None:
-    assert client.post("/labelstudio/train", json={"annotations": []}).status_code == 501
+@pytest.mark.parametrize(("address", "body"), [("train", {"annotations": []}), ("webhook", {"action": "START_TRAINING"})])
+def test_who_asks_for_training_is_told_how_in_the_words_label_studio_shows(
+    client: TestClient, address: str, body: dict[str, Any]
+) -> None:
+    answer = client.post(f"/labelstudio/{address}", json=body)
+    assert (answer.status_code, answer.json()["error_type"]) == (501, "trains_elsewhere")
+    assert "training retrain" in answer.json()["error"]
+
+
+def test_other_events_are_let_be(client: TestClient) -> None:
     assert client.post("/labelstudio/webhook", json={"action": "ANNOTATION_CREATED"}).json() == {"status": "ignored"}

@@ -15,6 +15,7 @@ from selenium.webdriver import Chrome, ChromeOptions, ChromeService, Keys
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
 from service.app import create_app
@@ -33,7 +34,7 @@ return [...document.querySelectorAll("body *")].filter(e => e.checkVisibility() 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(Settings(data=tmp_path_factory.mktemp("data"))), log_level="critical"))
+    server = uvicorn.Server(uvicorn.Config(create_app(Settings(data=tmp_path_factory.mktemp("data"), feedback=True)), log_level="critical"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
@@ -134,6 +135,23 @@ def test_the_keyboard_alone_reads_and_holds_a_label(page: Chrome) -> None:
     assert marks(page) == shown
 
 
+def test_what_is_wrong_is_sent_only_with_consent_and_taken_back(page: Chrome) -> None:
+    read_example(page, 0)
+    page.find_element(By.CSS_SELECTOR, "#feedback summary").click()
+    at(page, "feedback-send").click()
+    assert text(page, "feedback-told") == "Kies eerst wat er niet klopt."
+    page.find_element(By.CSS_SELECTOR, "#feedback-wrong input").click()
+    Select(at(page, "feedback-missing")).select_by_visible_text("Vrijheid -")
+    at(page, "feedback-send").click()
+    assert text(page, "feedback-told").startswith("Vink eerst aan")
+    assert "90 dagen" in text(page, "feedback-terms")
+    at(page, "feedback-consent").click()
+    at(page, "feedback-send").click()
+    until(page, lambda: text(page, "feedback-told").startswith("Dank u"))
+    at(page, "feedback-back").click()
+    until(page, lambda: text(page, "feedback-told").startswith("Ingetrokken"))
+
+
 def test_nothing_typed_is_said_in_dutch(page: Chrome) -> None:
     at(page, "go").click()
     until(page, lambda: text(page, "error") == "Typ of plak eerst een review.")
@@ -178,7 +196,7 @@ def test_a_file_that_is_no_table_is_said_in_dutch(page: Chrome) -> None:
 
 
 def test_the_card_of_the_model_is_shown(page: Chrome) -> None:
-    page.find_element(By.TAG_NAME, "summary").click()
+    page.find_element(By.CSS_SELECTOR, "#card summary").click()
     until(page, lambda: page.find_elements(By.CSS_SELECTOR, "#card-text table td"))
     assert "snaar-nl" in text(page, "card-text")
 
