@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -92,8 +92,6 @@ async def kept_feedback(settings: Settings) -> AsyncIterator[FeedbackStore | Non
 
 async def _sweep(store: FeedbackStore) -> None:
     while True:
-        try:
+        with suppress(SQLAlchemyError):  # a database that is away for a while; old messages are not given out meanwhile
             await run_in_threadpool(store.sweep)
-        except SQLAlchemyError:  # a database that is away for a while; old messages are not given out meanwhile
-            pass
         await asyncio.sleep(SWEEP_SECONDS)

@@ -34,7 +34,9 @@ return [...document.querySelectorAll("body *")].filter(e => e.checkVisibility() 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(Settings(data=tmp_path_factory.mktemp("data"), feedback=True)), log_level="critical"))
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(Settings(data=tmp_path_factory.mktemp("data"), feedback=True)), log_level="critical")
+    )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
