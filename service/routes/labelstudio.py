@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from model.predictor import Predictor
 from model.score import Result
 from model.taxonomy import Taxonomy
-from service.classify import classify
+from service.context import Asked, read_asked
 from service.dependencies import PredictorHere, SettingsHere
 from service.errors import RequestError
 from service.schemas import ErrorOut
@@ -34,7 +34,8 @@ class SetupIn(BaseModel):
 
 
 class TaskIn(BaseModel):
-    """A task. With `blind` in its data nothing is predicted for it: pre-filled labels sway annotators."""
+    """A task. With `blind` in its data nothing is predicted for it: pre-filled labels sway annotators. With `review`, a text
+    that is a sentence of it is read within it."""
 
     data: dict[str, Any]
 
@@ -80,10 +81,8 @@ async def predict(request: PredictIn, predictor: PredictorHere, settings: Settin
     tags = read_config(request.label_config, predictor.taxonomy)
     if len(request.tasks) > settings.max_reviews:
         raise RequestError(422, "invalid_request", f"send at most {settings.max_reviews} tasks in one request")
-    wanted = [{tag.variable: task.data.get(tag.variable) for tag in tags} for task in request.tasks if not task.data.get("blind")]
-    texts = sorted({text for variables in wanted for text in variables.values() if isinstance(text, str)})
-    results = await run_in_threadpool(classify, predictor, texts, max_characters=settings.max_characters)
-    found = dict(zip(texts, results, strict=True))
+    asked = sorted({one for task in request.tasks for tag in tags if (one := asked_of(task, tag))}, key=lambda one: one.text)
+    found = await run_in_threadpool(read_asked, predictor, asked, max_characters=settings.max_characters)
     return {
         "results": [prediction(task, tags, found, predictor) for task in request.tasks],
         "model_version": version_of(predictor),
@@ -139,15 +138,23 @@ def _tag(choices: Element, variables: dict[str | None, str], named: dict[str, st
     return Tag(choices.get("name", ""), to_name, variables[to_name], choices.get("choice") == "multiple", by_output)
 
 
-def prediction(task: TaskIn, tags: list[Tag], found: dict[str, Result], predictor: Predictor) -> dict[str, Any]:
+def asked_of(task: TaskIn, tag: Tag) -> Asked | None:
+    """What is to be read for a tag; None for a task that is blind or holds no text. With `review` in its data that is the whole."""
+    text, whole = task.data.get(tag.variable), task.data.get("review")
+    if not isinstance(text, str) or task.data.get("blind"):
+        return None
+    return Asked(text, whole if isinstance(whole, str) else "")
+
+
+def prediction(task: TaskIn, tags: list[Tag], found: dict[Asked, Result], predictor: Predictor) -> dict[str, Any]:
     """One task's labels above their thresholds, a region a tag with the score of each choice; `score`: how sure of the least sure output.
 
     Empty for a task that is blind or holds no text that can be read.
     """
     regions, sure = [], []
     for tag in tags:
-        text = task.data.get(tag.variable)
-        result = found.get(text) if isinstance(text, str) and not task.data.get("blind") else None
+        asked = asked_of(task, tag)
+        result = found[asked] if asked else None
         if result is None or result.status == "error":
             continue
         scores = {label.id + label.sign: label.score for label in result.labels if label.id + label.sign in tag.choices}

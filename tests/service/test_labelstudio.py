@@ -39,6 +39,25 @@ def test_predictions_are_what_the_predictor_finds(client: TestClient, predictor:
     assert 0.5 <= found["score"] <= 1
 
 
+def test_a_sentence_is_read_within_its_review_and_a_strange_one_alone(client: TestClient, predictor: Predictor) -> None:
+    sentences = ["De camping lag aan zee.", "Dat was dus niet zo.", "Nooit meer!"]
+    whole = " ".join(sentences)
+    tasks = [{"text": text, "review": whole} for text in [*sentences, LATE]] + [{"text": sentences[1]}]
+    found = predict(client, CONFIG, *tasks)
+    within, [alone] = predictor.sentence_scores(sentences), predictor.predict([sentences[1]])
+    for row, one in enumerate(found[:3]):
+        shown = {name: score for region in one["result"] for name, score in region["meta"]["scores"].items()}
+        above = within[row] >= predictor.scorer.thresholds
+        assert shown == {
+            name: round(float(score), 4)
+            for name, score, is_above in zip(predictor.taxonomy.output_names, within[row], above, strict=True)
+            if is_above
+        }
+    assert found[1] != found[4]
+    assert found[3] == predict(client, CONFIG, {"text": LATE})[0]
+    assert found[4]["score"] == pytest.approx(min(max(score, 1 - score) for score in alone.scores.values()), abs=1e-4)
+
+
 def test_the_tags_of_another_config_are_followed(client: TestClient) -> None:
     [found] = predict(client, OTHER, {"comment": LATE})
     [region] = found["result"]
