@@ -23,7 +23,7 @@ FEWEST = 3  # rounds: through two any line fits
 
 @dataclass(frozen=True)
 class Round:
-    """A bundle and how many reviews of your own it had learnt from."""
+    """A bundle and how many reviews of your own it had learnt from; 0 for the one you began with."""
 
     labelled: int
     bundle: Path
@@ -58,8 +58,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--worth", type=float, default=0.01, help="gain of F1 a round is worth the work for (0.01)")
     options = parser.parse_args(arguments)
     rounds = sorted(options.rounds, key=lambda one: one.labelled)
-    if len({one.labelled for one in rounds}) < FEWEST or len({one.labelled for one in rounds}) < len(rounds):
-        parser.error(f"give {FEWEST} rounds or more, each with another number of labelled reviews")
+    if len({one.labelled for one in rounds} - {0}) < FEWEST or len({one.labelled for one in rounds}) < len(rounds):
+        parser.error(f"give {FEWEST} rounds or more that learnt from your reviews, each from another number of them")
     predictors = [Predictor.load(one.bundle) for one in rounds]
     if len({predictor.taxonomy.output_names for predictor in predictors}) > 1:
         raise DataError("the bundles have different outputs and cannot be compared")
@@ -75,12 +75,13 @@ def main(arguments: list[str]) -> None:
 
 
 def curve(rounds: list[Round], counts: list[np.ndarray], more: int) -> Curve:
-    """`counts`: of each round `hits` on the same reviews, (reviews, 2)."""
+    """`counts`: of each round `hits` on the same reviews, (reviews, 2). What was before the first label is shown, not fitted."""
     reviews = len(counts[0])
     rows = np.random.default_rng(0).integers(0, reviews, (RESAMPLES, reviews))
     sizes = np.array([one.labelled for one in rounds])
     values = np.array([[f1(count[drawn]) for count in counts] for drawn in [np.arange(reviews), *rows]])
-    gains = np.array([expected_gain(sizes, 1 - row, more) for row in values])
+    fitted = sizes > 0
+    gains = np.array([expected_gain(sizes[fitted], 1 - row[fitted], more) for row in values])
     figures = [_figure(column) for column in values.T]
     return Curve(rounds, figures, _figure(values[:, -1] - values[:, -2]), more, _figure(gains))
 
@@ -107,6 +108,6 @@ def _signed(figure: Figure) -> str:
 
 def _round(text: str) -> Round:
     number, equals, bundle = text.partition("=")
-    if not equals or not number.isdigit() or not int(number):
+    if not equals or not number.isdigit():
         raise argparse.ArgumentTypeError(f"{text}: a round is LABELLED=BUNDLE, such as 200=runs/second")
     return Round(int(number), Path(bundle))

@@ -36,12 +36,21 @@ def test_the_hint_follows_the_interval(values: tuple[float, ...], reviews: int, 
     assert found.expected.low <= found.expected.value <= found.expected.high
 
 
+def test_the_bundle_before_the_first_label_is_shown_and_not_fitted() -> None:
+    values = [counts(value, 2000) for value in (0.5, 0.6, 0.68)]
+    without, with_first = curve(ROUNDS, values, 200), curve([Round(0, Path("0")), *ROUNDS], [counts(0.1, 2000), *values], 200)
+    assert with_first.expected == without.expected
+    assert len(with_first.figures) == 4
+
+
 def test_rounds_that_brought_nothing_say_stop(predictor: Predictor) -> None:
     found = hits(predictor, read([DEMO], predictor.taxonomy))
     assert curve(ROUNDS, [found] * 3, 200).hint(0.01).startswith("stop")
 
 
-@pytest.mark.parametrize("rounds", [["100=x", "200=y"], ["100=x", "100=y", "200=z"], ["x", "y", "z"], ["0=x", "1=y", "2=z"]])
+@pytest.mark.parametrize(
+    "rounds", [["100=x", "200=y"], ["100=x", "100=y", "200=z"], ["x", "y", "z"], ["0=x", "1=y", "2=z"], ["1=x", "-2=y", "3=z"]]
+)
 def test_too_few_rounds_are_refused(rounds: list[str]) -> None:
     with pytest.raises(SystemExit):
         main([*rounds, "--data", str(DEMO)])
