@@ -130,7 +130,7 @@ def rounds(folder: Path, way: str, first: Path, asked: Team, options: argparse.N
             file.write((folder / "new.jsonl").read_text(encoding="utf-8"))
         candidate = folder / f"bundle-{number}"
         work = ["--work", folder / f"work-{number}", "--version", f"0.0.{number}"]
-        training("retrain", "--data", labelled, *retrain, *work, "-o", candidate)
+        training("retrain", "--data", labelled, *START, *retrain, *work, "-o", candidate)
         shutil.rmtree(folder / f"work-{number}")
         made.append(Round(number * options.n, candidate))
         if accepted(candidate, bundle, asked.test, f"{way}, round {number}"):

@@ -98,8 +98,8 @@ async def webhook(event: EventIn) -> dict[str, str]:
 
 @router.post("/train", status_code=501, summary="Not here: training is `python -m training retrain`")
 async def train() -> dict[str, str]:
-    """Refused, so that Label Studio shows its users what to do and does not wait for a training that never ends. The line of
-    the request in the log says that somebody asked."""
+    """Refused, so that Label Studio does not wait for a training that never ends. The line of the request in the log says that
+    somebody asked."""
     raise RequestError(501, "trains_elsewhere", TRAINS_ELSEWHERE)
 
 

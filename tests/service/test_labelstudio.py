@@ -81,9 +81,7 @@ def test_a_config_that_is_not_ours_is_refused_with_what_to_do(client: TestClient
 
 
 @pytest.mark.parametrize(("address", "body"), [("train", {"annotations": []}), ("webhook", {"action": "START_TRAINING"})])
-def test_who_asks_for_training_is_told_how_in_the_words_label_studio_shows(
-    client: TestClient, address: str, body: dict[str, Any]
-) -> None:
+def test_who_asks_for_training_is_told_how(client: TestClient, address: str, body: dict[str, Any]) -> None:
     answer = client.post(f"/labelstudio/{address}", json=body)
     assert (answer.status_code, answer.json()["error_type"]) == (501, "trains_elsewhere")
     assert "training retrain" in answer.json()["error"]
