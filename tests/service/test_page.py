@@ -142,6 +142,7 @@ def test_what_is_wrong_is_sent_only_with_consent_and_taken_back(page: Chrome) ->
     page.find_element(By.CSS_SELECTOR, "#feedback summary").click()
     at(page, "feedback-send").click()
     assert text(page, "feedback-told") == "Kies eerst wat er niet klopt."
+    assert not at(page, "feedback-back").is_displayed()
     page.find_element(By.CSS_SELECTOR, "#feedback-wrong input").click()
     Select(at(page, "feedback-missing")).select_by_visible_text("Vrijheid -")
     at(page, "feedback-send").click()
@@ -152,6 +153,7 @@ def test_what_is_wrong_is_sent_only_with_consent_and_taken_back(page: Chrome) ->
     until(page, lambda: text(page, "feedback-told").startswith("Dank u"))
     at(page, "feedback-back").click()
     until(page, lambda: text(page, "feedback-told").startswith("Ingetrokken"))
+    assert not at(page, "feedback-back").is_displayed()
 
 
 def test_nothing_typed_is_said_in_dutch(page: Chrome) -> None:
