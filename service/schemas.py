@@ -158,7 +158,7 @@ class FeedbackIn(BaseModel):
         extra="forbid",
         strict=True,
         json_schema_extra={
-            "examples": [{"text": "Ze luisteren nooit.", "wrong": ["positive"], "missing": ["self-"], "consent": True}]
+            "examples": [{"text": "Ze luisteren nooit.", "wrong": ["ease+"], "missing": ["self-"], "consent": True}]
         },
     )
 
