@@ -1,5 +1,7 @@
 """Who may come in: before anything of the body is read."""
 
+import base64
+import binascii
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -13,6 +15,7 @@ from service.seen import Seen
 
 PUBLIC = {"/", "/health/live", "/health/ready", "/docs", "/openapi.json"}
 ADMIN = "/v1/admin"
+LABEL_STUDIO = "/labelstudio/"
 LOCAL_NAMES = {"localhost", "127.0.0.1", "::1", "testserver"}
 
 
@@ -37,10 +40,10 @@ class Access:
             if role < Role.admin or _from_here(scope, headers):
                 return None
             return answer(403, "forbidden", "without keys, administration is for this machine only; make a key: `snaar key NAME`")
-        secret = _secret(headers)
+        secret = _secret(headers, scope["path"])
         key = self.keyring.find(secret) if secret else None
         if key is None:
-            return answer(401, "no_key" if not secret else "unknown_key", "send your key as `Authorization: Bearer KEY`")
+            return answer(401, "no_key" if not secret else "unknown_key", _how(scope["path"]))
         Seen.of(scope).key = key.name
         if key.role < role:
             return answer(403, "forbidden", f"this takes a key with the role {role.name}")
@@ -48,6 +51,11 @@ class Access:
         if wait:
             return answer(429, "rate_limited", f"this key may make {key.per_minute} requests a minute", retry_after=wait)
         return None
+
+
+def _how(path: str) -> str:
+    basic = "; Label Studio sends it as the password of basic authentication" if path.startswith(LABEL_STUDIO) else ""
+    return f"send your key as `Authorization: Bearer KEY`{basic}"
 
 
 def needed(path: str) -> Role | None:
@@ -67,9 +75,19 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _secret(headers: Headers) -> str | None:
+def _secret(headers: Headers, path: str) -> str | None:
+    """The key a request brings. Label Studio can only send basic auth: there the password is the key, under any name."""
     scheme, _, secret = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "basic" and path.startswith(LABEL_STUDIO):
+        return _password(secret)
     return secret.strip() if scheme.lower() == "bearer" and secret.strip() else headers.get("x-api-key")
+
+
+def _password(encoded: str) -> str | None:
+    try:
+        return base64.b64decode(encoded, validate=True).decode("utf-8").partition(":")[2]
+    except (binascii.Error, UnicodeDecodeError):
+        return None
 
 
 def _from_here(scope: Scope, headers: Headers) -> bool:

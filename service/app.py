@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -22,10 +23,13 @@ from service.metrics import Metrics
 from service.models import Model, Models
 from service.observe import Observe
 from service.priority import answer_first
-from service.routes import about, admin, alias, classify, docs, jobs, labelstudio, page, stream
+from service.routes import about, admin, alias, classify, docs, feedback, jobs, labelstudio, page, stream
 from service.settings import Settings
 from service.stop import on_signals
 from service.traces import Traces
+
+if TYPE_CHECKING:
+    from service.feedback import FeedbackStore
 
 STREAMED = frozenset({"/v1/jobs", stream.ADDRESS})
 
@@ -50,7 +54,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         watching = asyncio.create_task(state.health.watch())
         on_signals(drain=state.health.drain, seconds=chosen.drain_seconds, reload=partial(_reload, app, chosen.bundle))
         with running_jobs(chosen, lambda: state.models.current.predictor, state.batcher.read_bulk, metrics.results) as state.jobs:
-            yield
+            async with _feedback(chosen) as state.feedback:
+                yield
         watching.cancel()
         state.batcher.close()
         if traces:
@@ -77,11 +82,24 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(alias.router)
     app.include_router(stream.router)
     app.include_router(jobs.router)
+    app.include_router(feedback.router)
     app.include_router(labelstudio.router)
     app.include_router(page.router)
     if chosen.docs:
         docs.install(app)
     return app
+
+
+@asynccontextmanager
+async def _feedback(settings: Settings) -> "AsyncIterator[FeedbackStore | None]":
+    """What keeps feedback while the service runs; None where it is off."""
+    if not settings.feedback:
+        yield None
+        return
+    from service.feedback import kept_feedback
+
+    async with kept_feedback(settings) as store:
+        yield store
 
 
 def _reload(app: FastAPI, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The command line: `snaar serve | key | classify | score | report | labels | check`."""
+"""The command line: `snaar serve | key | classify | score | report | feedback | labels | check`."""
 
 import json
 import sys
@@ -97,6 +97,19 @@ def classify(
 
 app.command()(command.score)
 app.command()(command.report)
+
+
+@app.command()
+def feedback(
+    output: Annotated[Path, typer.Option("-o", "--output", help="Where to write it: JSON lines.")],
+) -> None:
+    """Write down the feedback that was kept, to label it: docs/labelling.md. Says nothing of what is past its days."""
+    from service.feedback import FeedbackStore  # what the other commands need not load
+
+    store = FeedbackStore.open(Settings())
+    with output.open("w", encoding="utf-8") as file:
+        count = sum(bool(file.write(json.dumps(found.record(), ensure_ascii=False) + "\n")) for found in store.all())
+    print(f"{output}: {count} messages")
 
 
 @app.command()

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from model.predictor import Predictor
+from model.redact import Redactor
 from service.health import Health
 from service.models import Models
 from service.reader import Reader
@@ -18,6 +19,10 @@ async def _models(request: Request) -> Models:
 
 async def _predictor(request: Request) -> Predictor:
     return (await _models(request)).current.predictor
+
+
+async def _redactor(request: Request) -> Redactor:
+    return (await _models(request)).current.redactor
 
 
 async def _settings(request: Request) -> Settings:
@@ -36,6 +41,7 @@ async def _health(request: Request) -> Health:
 
 
 PredictorHere = Annotated[Predictor, Depends(_predictor)]
+RedactorHere = Annotated[Redactor, Depends(_redactor)]
 SettingsHere = Annotated[Settings, Depends(_settings)]
 ModelsHere = Annotated[Models, Depends(_models)]
 ReaderHere = Annotated[Reader, Depends(_reader)]

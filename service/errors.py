@@ -15,6 +15,7 @@ from service.schemas import MOST_REVIEWS, ErrorOut
 OWN_FIELDS = {
     "body", "query", "path", "reviews", "id", "text", "options", "scores", "lenses", "redact",
     "bundle", "share", "inputs", "input", "raw_scores", "truncate", "model", "tasks", "data", "label_config",
+    "wrong", "missing", "consent",
 }  # fmt: skip
 STATUS_TYPES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 STATUSES = {

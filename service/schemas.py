@@ -154,3 +154,28 @@ class StreamOptions(BaseModel):
     scores: bool = False
     lenses: list[str] = []
     redact: bool = False
+
+
+class FeedbackIn(BaseModel):
+    """What is wrong with the labels of a review: those it has not (`wrong`), those it has (`missing`), by name as in
+    `/v1/info`. Kept without personal data, and only with `consent`."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "examples": [{"text": "Ze luisteren nooit.", "wrong": ["ease+"], "missing": ["self-"], "consent": True}]
+        },
+    )
+
+    text: str
+    wrong: Annotated[list[str], Field(max_length=100)] = []
+    missing: Annotated[list[str], Field(max_length=100)] = []
+    consent: bool = False
+
+
+class FeedbackOut(BaseModel):
+    """`id` takes it back; after `kept_days` it is removed."""
+
+    id: str
+    kept_days: float

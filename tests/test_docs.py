@@ -100,6 +100,8 @@ def test_a_command_in_the_docs_works(served: int, page: str, command: str, reque
     elif {"--bundle", "--ray"} & set(words) or words[1] == "serve":
         shown = run(f"{words[0]} {words[1]} --help", served)
         assert [word for word in words if word.startswith("--") and word not in shown] == []
+    elif words[1] == "feedback":
+        assert "messages" in run(f"SNAAR_DATA=$(mktemp -d) {command}", served)
     elif words[1] == "score":
         run(command, served)
         assert Path(words[words.index("-o") + 1]).stat().st_size

@@ -56,19 +56,19 @@ def compare(current: Predictor, candidate: Predictor, reviews: list[LabelledRevi
     if taxonomy.output_names != current.taxonomy.output_names:
         raise ValueError("the bundles have different outputs and cannot be compared")
     labels = review_labels(reviews, taxonomy) > 0
-    present = [_present(predictor, reviews) for predictor in (current, candidate)]
+    present = [present_labels(predictor, reviews) for predictor in (current, candidate)]
     rows = np.random.default_rng(0).integers(0, len(reviews), (RESAMPLES, len(reviews)))
     made = {}
     for lens in taxonomy.lenses:
         columns = taxonomy.columns(lens.id)
         if labels[:, columns].any():
-            before, after = (_by_review(p[:, columns], labels[:, columns]) for p in present)
-            spread = np.quantile([_f1(after[r]) - _f1(before[r]) for r in rows], [0.025, 0.975])
-            made[lens.id] = Difference(_f1(before), _f1(after), float(spread[0]), float(spread[1]))
+            before, after = (hits_by_review(p[:, columns], labels[:, columns]) for p in present)
+            spread = np.quantile([f1(after[r]) - f1(before[r]) for r in rows], [0.025, 0.975])
+            made[lens.id] = Difference(f1(before), f1(after), float(spread[0]), float(spread[1]))
     return made
 
 
-def _present(predictor: Predictor, reviews: list[LabelledReview]) -> np.ndarray:
+def present_labels(predictor: Predictor, reviews: list[LabelledReview]) -> np.ndarray:
     """Labels found, (reviews, outputs) bool."""
     index = {name: column for column, name in enumerate(predictor.taxonomy.output_names)}
     present = np.zeros((len(reviews), len(index)), dtype=bool)
@@ -77,11 +77,12 @@ def _present(predictor: Predictor, reviews: list[LabelledReview]) -> np.ndarray:
     return present
 
 
-def _by_review(present: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def hits_by_review(present: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Per review hits and found + true, (reviews, 2)."""
     return np.stack([(present & labels).sum(1), present.sum(1) + labels.sum(1)], axis=1)
 
 
-def _f1(counts: np.ndarray) -> float:
+def f1(counts: np.ndarray) -> float:
+    """Micro-F1 of counts of some reviews, (reviews, 2)."""
     hits, both = counts.sum(0)
     return float(2 * hits / max(both, 1))

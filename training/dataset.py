@@ -41,6 +41,8 @@ def read(paths: Iterable[Path], taxonomy: Taxonomy) -> list[LabelledReview]:
                 raise DataError(f"{file}: labelled reviews are {', '.join(READERS)} files")
             try:
                 text = file.read_text(encoding="utf-8")
+            except FileNotFoundError as error:
+                raise DataError(f"{file}: there is no such file") from error
             except (OSError, UnicodeDecodeError) as error:
                 raise DataError(f"{file}: cannot be read as UTF-8 ({type(error).__name__}); save it as UTF-8") from error
             found = list(READERS[file.suffix](file, text, taxonomy))

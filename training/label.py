@@ -5,7 +5,7 @@ import sys
 
 from training.errors import DataError
 
-STEPS = ("guide", "project", "tasks", "convert", "agree", "adjudicate", "next", "suspects", "correct")
+STEPS = ("guide", "project", "tasks", "convert", "agree", "adjudicate", "next", "suspects", "correct", "feedback", "curve")
 
 
 def main(arguments: list[str]) -> None:

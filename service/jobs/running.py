@@ -4,29 +4,23 @@ They are opened at the start where there are jobs from before, or a database tha
 for, because what they load takes half a second and 70 MB that a service without files never needs.
 """
 
-import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from model.errors import ModelError
 from model.predictor import Predictor
 from model.score import Result
+from service.data import make_folder, table
 from service.jobs.files import JobFiles
 from service.settings import Settings
 
 if TYPE_CHECKING:
     from service.jobs.store import JobStore
     from service.jobs.worker import BulkRead, JobWorker
-
-
-class DataFolderError(ModelError):
-    """The data folder cannot be written."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +41,8 @@ def running_jobs(
         yield None
         return
     files = JobFiles(settings.data / "jobs")
-    try:
-        files.root.mkdir(parents=True, exist_ok=True)
-        (settings.data / "migrate.lock").touch()
-    except OSError as error:
-        told = f"cannot be written ({error.strerror}); set SNAAR_DATA to one that can, or SNAAR_JOBS=false"
-        raise DataFolderError(f"the data folder {settings.data} {told}") from error
+    make_folder(settings.data)
+    files.root.mkdir(exist_ok=True)
     with ExitStack() as at_the_end:
         once, lock = cache(lambda: _open(settings, files, predictor, read, seen, at_the_end)), Lock()
 
@@ -60,7 +50,7 @@ def running_jobs(
             with lock:
                 return once()
 
-        if settings.database_url or _table(settings).exists():
+        if settings.database_url or table(settings).exists():
             jobs()
         yield jobs
 
@@ -73,12 +63,11 @@ def _open(
     seen: Callable[[list[Result]], None],
     at_the_end: ExitStack,
 ) -> Jobs:
+    from service.database import open_database
     from service.jobs.store import JobStore
     from service.jobs.worker import JobWorker
 
-    with (settings.data / "migrate.lock").open("w") as lock:  # of processes that open it together, one migrates at a time
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        store = JobStore.open(settings.database_url or f"sqlite:///{_table(settings)}")
+    store = JobStore(open_database(settings))
     worker = JobWorker(
         store, files, settings.data / "worker.lock", predictor, read, seen, keep=timedelta(days=settings.job_days),
         max_rows=settings.max_job_rows, max_characters=settings.max_characters,
@@ -87,7 +76,3 @@ def _open(
     at_the_end.callback(store.close)
     at_the_end.callback(worker.stop)
     return Jobs(store, files, worker)
-
-
-def _table(settings: Settings) -> Path:
-    return settings.data / "jobs.sqlite"

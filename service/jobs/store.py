@@ -1,34 +1,21 @@
-"""The table of jobs: SQLite in the data folder, or PostgreSQL by URL. Migrations run when it is opened.
+"""The table of jobs.
 
 Every change of state is one UPDATE that names the state it expects, so that a cancel and the worker cannot overrule each
 other: whoever comes second finds no row.
 """
 
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime
 from typing import Any, Literal
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import JSON, Engine, String, Text, create_engine, delete, func, select, update
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy import JSON, Engine, String, Text, delete, func, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from model.errors import ModelError
+from service.data import now
+from service.database import Base, connect
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 UNFINISHED = ("queued", "running")
 MOST_STARTS = 3  # a job that was running in so many crashes is not started again
-MIGRATIONS = Path(__file__).with_name("migrations")
-
-
-class StoreError(ModelError):
-    """The database of jobs cannot be used; the message says what to do."""
-
-
-class Base(DeclarativeBase):
-    """Tables of the service."""
 
 
 class Job(Base):
@@ -71,18 +58,7 @@ class JobStore:
     @classmethod
     def open(cls, url: str) -> "JobStore":
         """Connect and bring the tables up to date; raises StoreError."""
-        try:
-            engine = create_engine(_with_driver(url), pool_pre_ping=True)
-            settings = Config()
-            settings.set_main_option("script_location", str(MIGRATIONS))
-            with engine.begin() as connection:
-                settings.attributes["connection"] = connection
-                command.upgrade(settings, "head")
-        except ModuleNotFoundError as error:
-            raise StoreError("a postgresql:// URL needs the postgres extra: pip install 'snaar[postgres]'") from error
-        except SQLAlchemyError as error:
-            raise StoreError(f"the database of SNAAR_DATABASE_URL cannot be opened ({type(error).__name__})") from error
-        return cls(engine)
+        return cls(connect(url))
 
     def close(self) -> None:
         self.engine.dispose()
@@ -142,18 +118,6 @@ class JobStore:
             return bool(gone.rowcount)
 
 
-def now() -> datetime:
-    """This moment in UTC, without a zone: SQLite keeps none."""
-    return datetime.now(UTC).replace(tzinfo=None)
-
-
 def _change(session: Session, job_id: str, expected: tuple[str, ...], **values: Any) -> bool:
     done: Any = session.execute(update(Job).where(Job.id == job_id, Job.state.in_(expected)).values(**values))
     return bool(done.rowcount)
-
-
-def _with_driver(url: str) -> str:
-    parsed = make_url(url)
-    if parsed.drivername in ("postgresql", "postgres"):
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    return parsed.render_as_string(hide_password=False)

@@ -19,8 +19,9 @@ from model.predictor import Predictor
 from model.score import Result
 from service.batch.table import TableError
 from service.batcher import Answer
+from service.data import now
 from service.jobs.files import JobFiles
-from service.jobs.store import Job, JobStore, now
+from service.jobs.store import Job, JobStore
 from service.jobs.work import TooManyRows, bundle_of, do_job
 from service.priority import stand_back
 

@@ -30,6 +30,7 @@ async def get_info(predictor: PredictorHere, settings: SettingsHere) -> dict[str
         "outputs": list(predictor.taxonomy.output_names),
         "window_tokens": manifest.window,
         "limits": {name: getattr(settings, name) for name in ("max_reviews", "max_characters", "max_body_bytes")},
+        "feedback_days": settings.feedback_days if settings.feedback else None,
         "versions": {"snaar": version("snaar"), "onnxruntime": version("onnxruntime"), "python": platform.python_version()},
     }
 

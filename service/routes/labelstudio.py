@@ -9,13 +9,20 @@ from xml.etree.ElementTree import Element, ParseError, fromstring
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
 
 from model.predictor import Predictor
 from model.score import Result
 from model.taxonomy import Taxonomy
+from service.context import Asked, within_reviews
 from service.dependencies import PredictorHere, ReaderHere
 from service.errors import RequestError
 from service.schemas import ErrorOut, Many
+
+TRAINS_ELSEWHERE = (
+    "This service does not train. Export the project as JSON; then `python -m training label convert`, `training retrain`, "
+    "`training compare`, and reload the new bundle: docs/labelling.md"
+)
 
 router = APIRouter(prefix="/labelstudio", tags=["labelstudio"], responses={422: {"model": ErrorOut}})
 
@@ -27,7 +34,8 @@ class SetupIn(BaseModel):
 
 
 class TaskIn(BaseModel):
-    """A task. With `blind` in its data nothing is predicted for it: pre-filled labels sway annotators."""
+    """A task. With `blind` in its data nothing is predicted for it: pre-filled labels sway annotators. With `review`, a text
+    that is a sentence of it is read within it."""
 
     data: dict[str, Any]
 
@@ -37,6 +45,12 @@ class PredictIn(BaseModel):
 
     tasks: Many[TaskIn]
     label_config: str
+
+
+class EventIn(BaseModel):
+    """An event in Label Studio."""
+
+    action: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,25 +82,29 @@ async def predict(request: PredictIn, reader: ReaderHere) -> dict[str, Any]:
     tags = read_config(request.label_config, predictor.taxonomy)
     if request.tasks:
         reader.check_count("tasks", len(request.tasks))
-    wanted = [{tag.variable: task.data.get(tag.variable) for tag in tags} for task in request.tasks if not task.data.get("blind")]
-    texts = sorted({text for variables in wanted for text in variables.values() if isinstance(text, str)})
-    found = dict(zip(texts, await reader.read(texts), strict=True))
+    asked = sorted({one for task in request.tasks for tag in tags if (one := asked_of(task, tag))}, key=lambda one: one.text)
+    reader.check_room()
+    found = await run_in_threadpool(within_reviews, predictor, asked, max_characters=reader.settings.max_characters)
+    alone = [one for one in asked if one not in found]
+    found |= dict(zip(alone, await reader.read([one.text for one in alone]), strict=True))
     return {
         "results": [prediction(task, tags, found, predictor) for task in request.tasks],
         "model_version": version_of(predictor),
     }
 
 
-@router.post("/webhook", summary="Label Studio tells of an event; nothing is done with it")
-async def webhook() -> dict[str, str]:
+@router.post("/webhook", summary="Label Studio tells of an event; asks for training may come this way too")
+async def webhook(event: EventIn) -> dict[str, str]:
+    if event.action == "START_TRAINING":
+        return await train()
     return {"status": "ignored"}
 
 
 @router.post("/train", status_code=501, summary="Not here: training is `python -m training retrain`")
 async def train() -> dict[str, str]:
-    raise RequestError(
-        501, "not_here", "this service does not train: export the project, then `python -m training label convert` and `retrain`"
-    )
+    """Refused, so that Label Studio does not wait for a training that never ends. The line of the request in the log says that
+    somebody asked."""
+    raise RequestError(501, "trains_elsewhere", TRAINS_ELSEWHERE)
 
 
 def read_config(config: str, taxonomy: Taxonomy) -> list[Tag]:
@@ -124,15 +142,23 @@ def _tag(choices: Element, variables: dict[str | None, str], named: dict[str, st
     return Tag(choices.get("name", ""), to_name, variables[to_name], choices.get("choice") == "multiple", by_output)
 
 
-def prediction(task: TaskIn, tags: list[Tag], found: dict[str, Result], predictor: Predictor) -> dict[str, Any]:
+def asked_of(task: TaskIn, tag: Tag) -> Asked | None:
+    """What is to be read for a tag; None for a task that is blind or holds no text. With `review` in its data that is the whole."""
+    text, whole = task.data.get(tag.variable), task.data.get("review")
+    if not isinstance(text, str) or task.data.get("blind"):
+        return None
+    return Asked(text, whole if isinstance(whole, str) else "")
+
+
+def prediction(task: TaskIn, tags: list[Tag], found: dict[Asked, Result], predictor: Predictor) -> dict[str, Any]:
     """One task's labels above their thresholds, a region a tag with the score of each choice; `score`: how sure of the least sure output.
 
     Empty for a task that is blind or holds no text that can be read.
     """
     regions, sure = [], []
     for tag in tags:
-        text = task.data.get(tag.variable)
-        result = found.get(text) if isinstance(text, str) and not task.data.get("blind") else None
+        asked = asked_of(task, tag)
+        result = found[asked] if asked else None
         if result is None or result.status == "error":
             continue
         scores = {label.id + label.sign: label.score for label in result.labels if label.id + label.sign in tag.choices}

@@ -68,6 +68,17 @@ def test_a_role_opens_what_it_says(
     assert guarded.get("/v1/admin/models", headers=headers).status_code == admin
 
 
+def test_label_studio_sends_its_key_as_a_password_and_only_there_that_counts(
+    guarded: TestClient, secrets: dict[str, tuple[str, keys.Key]]
+) -> None:
+    good, wrong = ("anna", secrets["shop"][0]), ("anna", "snaar_x")
+    assert guarded.get("/labelstudio/health", auth=good).json()["status"] == "UP"
+    assert guarded.get("/labelstudio/health", auth=wrong).json()["error_type"] == "unknown_key"
+    assert guarded.get("/labelstudio/health", headers={"authorization": "Basic =="}).json()["error_type"] == "no_key"
+    assert "password of basic authentication" in guarded.get("/labelstudio/health").json()["error"]
+    assert guarded.get("/v1/info", auth=good).json()["error_type"] == "no_key"
+
+
 def test_a_limited_key_is_told_when_to_come_back(guarded: TestClient, secrets: dict[str, tuple[str, keys.Key]]) -> None:
     answers = [guarded.get("/v1/info", headers=bearer(secrets["slow"][0])) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]

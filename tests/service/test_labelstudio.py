@@ -39,6 +39,25 @@ def test_predictions_are_what_the_predictor_finds(client: TestClient, predictor:
     assert 0.5 <= found["score"] <= 1
 
 
+def test_a_sentence_is_read_within_its_review_and_a_strange_one_alone(client: TestClient, predictor: Predictor) -> None:
+    sentences = ["De camping lag aan zee.", "Dat was dus niet zo.", "Nooit meer!"]
+    whole = " ".join(sentences)
+    tasks = [{"text": text, "review": whole} for text in [*sentences, LATE]] + [{"text": sentences[1]}]
+    found = predict(client, CONFIG, *tasks)
+    within, [alone] = predictor.sentence_scores(sentences), predictor.predict([sentences[1]])
+    for row, one in enumerate(found[:3]):
+        shown = {name: score for region in one["result"] for name, score in region["meta"]["scores"].items()}
+        above = within[row] >= predictor.scorer.thresholds
+        assert shown == {
+            name: round(float(score), 4)
+            for name, score, is_above in zip(predictor.taxonomy.output_names, within[row], above, strict=True)
+            if is_above
+        }
+    assert found[1] != found[4]
+    assert found[3] == predict(client, CONFIG, {"text": LATE})[0]
+    assert found[4]["score"] == pytest.approx(min(max(score, 1 - score) for score in alone.scores.values()), abs=1e-4)
+
+
 def test_the_tags_of_another_config_are_followed(client: TestClient) -> None:
     [found] = predict(client, OTHER, {"comment": LATE})
     [region] = found["result"]
@@ -61,6 +80,12 @@ def test_a_config_that_is_not_ours_is_refused_with_what_to_do(client: TestClient
     assert "geheim" not in answer.text
 
 
-def test_training_is_said_to_be_elsewhere_and_events_are_let_be(client: TestClient) -> None:
-    assert client.post("/labelstudio/train", json={"annotations": []}).status_code == 501
+@pytest.mark.parametrize(("address", "body"), [("train", {"annotations": []}), ("webhook", {"action": "START_TRAINING"})])
+def test_who_asks_for_training_is_told_how(client: TestClient, address: str, body: dict[str, Any]) -> None:
+    answer = client.post(f"/labelstudio/{address}", json=body)
+    assert (answer.status_code, answer.json()["error_type"]) == (501, "trains_elsewhere")
+    assert "training retrain" in answer.json()["error"]
+
+
+def test_other_events_are_let_be(client: TestClient) -> None:
     assert client.post("/labelstudio/webhook", json={"action": "ANNOTATION_CREATED"}).json() == {"status": "ignored"}

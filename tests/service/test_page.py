@@ -16,6 +16,7 @@ from selenium.webdriver import Chrome, ChromeOptions, ChromeService, Keys
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
 from service import keys
@@ -45,7 +46,7 @@ def serving(settings: Settings) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving(Settings(data=tmp_path_factory.mktemp("data"))) as found:
+    with serving(Settings(data=tmp_path_factory.mktemp("data"), feedback=True)) as found:
         yield found
 
 
@@ -142,6 +143,25 @@ def test_the_keyboard_alone_reads_and_holds_a_label(page: Chrome) -> None:
     assert marks(page) == shown
 
 
+def test_what_is_wrong_is_sent_only_with_consent_and_taken_back(page: Chrome) -> None:
+    read_example(page, 0)
+    page.find_element(By.CSS_SELECTOR, "#feedback summary").click()
+    at(page, "feedback-send").click()
+    assert text(page, "feedback-told") == "Kies eerst wat er niet klopt."
+    assert not at(page, "feedback-back").is_displayed()
+    page.find_element(By.CSS_SELECTOR, "#feedback-wrong input").click()
+    Select(at(page, "feedback-missing")).select_by_visible_text("Vrijheid -")
+    at(page, "feedback-send").click()
+    assert text(page, "feedback-told").startswith("Vink eerst aan")
+    assert "90 dagen" in text(page, "feedback-terms")
+    at(page, "feedback-consent").click()
+    at(page, "feedback-send").click()
+    until(page, lambda: text(page, "feedback-told").startswith("Dank u"))
+    at(page, "feedback-back").click()
+    until(page, lambda: text(page, "feedback-told").startswith("Ingetrokken"))
+    assert not at(page, "feedback-back").is_displayed()
+
+
 def test_nothing_typed_is_said_in_dutch(page: Chrome) -> None:
     at(page, "go").click()
     until(page, lambda: text(page, "error") == "Typ of plak eerst een review.")
@@ -186,7 +206,7 @@ def test_a_file_that_is_no_table_is_said_in_dutch(page: Chrome) -> None:
 
 
 def test_the_card_of_the_model_is_shown(page: Chrome) -> None:
-    page.find_element(By.TAG_NAME, "summary").click()
+    page.find_element(By.CSS_SELECTOR, "#card summary").click()
     until(page, lambda: page.find_elements(By.CSS_SELECTOR, "#card-text table td"))
     assert "snaar-nl" in text(page, "card-text")
 

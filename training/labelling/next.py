@@ -2,11 +2,9 @@
 
 import argparse
 import sys
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from scipy.special import expit, logit
 
 from model.bundle import DEFAULT_BUNDLE
 from model.predictor import Predictor
@@ -15,17 +13,11 @@ from model.taxonomy import Taxonomy
 from training.dataset import read
 from training.errors import DataError
 from training.files import write_atomically
-from training.labelling.choose import REASONS, Choice, Pool, Shares, choose
+from training.labelling.choose import RANDOM, Choice, Pool, choose
 from training.labelling.label_studio import shown, to_tasks
 from training.labelling.tasks import Ready, prepare, read_raw, tasks_of
+from training.labelling.vectors import encoder_vectors, places
 from training.readings import review_labels
-
-WHY = {
-    "uncertain": "het model twijfelt over",
-    "rare": "mogelijk een zeldzaam label:",
-    "different": "lijkt op niets eerder",
-    "random": "",
-}
 
 
 def main(arguments: list[str]) -> None:
@@ -35,17 +27,12 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--n", type=int, default=200, help="how many reviews (200)")
     parser.add_argument("--labelled", type=Path, nargs="*", default=[], help="what is labelled already; is not chosen again")
     parser.add_argument("--bundle", type=Path, default=DEFAULT_BUNDLE)
-    parser.add_argument("--uncertain", type=float, default=Shares.uncertain, help="share that the model is unsure of (0.35)")
-    parser.add_argument("--rare", type=float, default=Shares.rare, help="share that may hold rare labels (0.25)")
-    parser.add_argument(
-        "--different", type=float, default=Shares.different, help="share unlike all before (0.2); the rest is random"
-    )
+    parser.add_argument("--random", type=float, default=0.1, help="share drawn at random, which alone give honest figures (0.1)")
     parser.add_argument("--why", action="store_true", help="show annotators why a review was chosen (this may sway them)")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
-    shares = Shares(options.uncertain, options.rare, options.different)
-    if min(shares.uncertain, shares.rare, shares.different) < 0 or shares.uncertain + shares.rare + shares.different > 1:
-        parser.error("--uncertain, --rare and --different are shares: none below 0, together at most 1")
+    if not 0 <= options.random <= 1:
+        parser.error("--random is a share: from 0 to 1")
     if options.n < 1:
         parser.error("--n must be 1 or more")
     try:
@@ -60,19 +47,21 @@ def main(arguments: list[str]) -> None:
         sys.exit(f"{options.reviews}: nothing is left to label")
     counts = review_labels(labelled, predictor.taxonomy).sum(0) if labelled else np.zeros(len(predictor.taxonomy.outputs))
     pool = pool_of(predictor, ready, [review.sentences for review in labelled], counts)
-    chosen = choose(pool, options.n, shares, seed=options.seed)
+    chosen = choose(pool, options.n, options.random, seed=options.seed)
     _write(options.output, ready, chosen, predictor.taxonomy, why=options.why)
     for problem in problems:
         print(problem, file=sys.stderr)
-    per_reason = Counter(choice.reason for choice in chosen)
-    told = ", ".join(f"{per_reason[reason]} {reason}" for reason in REASONS)
-    print(f"{options.output}: {len(chosen)} of {len(ready)} reviews: {told}; {len(problems)} left out")
+    random = sum(choice.reason == RANDOM for choice in chosen)
+    told = f"{len(chosen) - random} telling, {random} random; {len(problems)} left out"
+    print(f"{options.output}: {len(chosen)} of {len(ready)} reviews: {told}")
 
 
 def pool_of(predictor: Predictor, ready: list[Ready], labelled: list[tuple[str, ...]], found: np.ndarray) -> Pool:
-    """Scores and places of the reviews. A review's place is what the bundle says of it: its log-odds, at length one."""
-    scores = score(predictor, [review.sentences for review in ready])
-    return Pool(scores, predictor.scorer.thresholds, found, places(scores), places(score(predictor, labelled)))
+    """What the bundle makes of the reviews."""
+    fresh = [review.sentences for review in ready]
+    vectors = encoder_vectors(predictor, [*fresh, *labelled])
+    where = places(vectors, vectors.mean(0))
+    return Pool(score(predictor, fresh), predictor.scorer.thresholds, found, where[: len(fresh)], where[len(fresh) :])
 
 
 def score(predictor: Predictor, reviews: list[tuple[str, ...]]) -> np.ndarray:
@@ -82,20 +71,13 @@ def score(predictor: Predictor, reviews: list[tuple[str, ...]]) -> np.ndarray:
     return np.array([[result.scores[name] for name in names] for result in results]).reshape(-1, len(names))
 
 
-def places(scores: np.ndarray) -> np.ndarray:
-    """Unit vectors of log-odds, of which those below 1 in 100 count as none."""
-    odds = np.maximum(logit(np.clip(scores, 1e-6, 1 - 1e-6)) - logit(0.01), 0) + expit(-10)
-    return odds / np.linalg.norm(odds, axis=1, keepdims=True)
-
-
 def _write(path: Path, ready: list[Ready], chosen: list[Choice], taxonomy: Taxonomy, *, why: bool) -> None:
     """Tasks in a mixed order, so that an annotator does not meet all hard ones at the end; the random reviews are blind."""
     tasks = []
     for place in np.random.default_rng(0).permutation(len(chosen)):
         choice = chosen[place]
-        output = f" {shown(taxonomy.outputs[choice.column])}" if choice.column >= 0 else ""
-        note = f"{WHY[choice.reason]}{output}" if why else ""
-        blind = 1.0 if choice.reason == "random" else 0.0
+        note = f"het model twijfelt over {shown(taxonomy.outputs[choice.column])}" if why and choice.reason != RANDOM else ""
+        blind = 1.0 if choice.reason == RANDOM else 0.0
         tasks += tasks_of(ready[choice.row], blind, note=note, reason=choice.reason)
     with write_atomically(path) as temporary:
         temporary.write_text(to_tasks(tasks), encoding="utf-8")

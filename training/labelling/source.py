@@ -14,6 +14,8 @@ def read_text(path: Path) -> str:
     """A file as text, without a byte order mark; raises DataError."""
     try:
         return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: there is no such file") from error
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as UTF-8: {type(error).__name__}") from error
 

@@ -22,8 +22,9 @@ from fastapi.testclient import TestClient
 from model.predictor import Predictor
 from service.app import create_app
 from service.batcher import Batcher
+from service.data import now
 from service.jobs.files import JobFiles
-from service.jobs.store import Job, JobStore, now
+from service.jobs.store import Job, JobStore
 from service.jobs.worker import JobWorker
 from service.settings import Settings
 

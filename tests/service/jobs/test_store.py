@@ -12,7 +12,9 @@ import pytest
 from sqlalchemy import inspect
 
 from model.errors import ModelError
-from service.jobs.store import UNFINISHED, Base, Job, JobStore, now
+from service.data import now
+from service.database import Base
+from service.jobs.store import UNFINISHED, Job, JobStore
 
 BINARIES = [*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True), Path("/usr/bin")]
 NOBODY = {"user": "nobody", "group": "nogroup"} if os.getuid() == 0 else {}

@@ -1,4 +1,4 @@
-"""Alembic runs this: migrate on the connection that `JobStore.open` gives."""
+"""Alembic runs this: migrate on the connection that `database.connect` gives."""
 
 from alembic import context
 

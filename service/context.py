@@ -1,0 +1,39 @@
+"""A sentence read within its review: what annotators of sentences are shown."""
+
+from dataclasses import dataclass
+
+from model.normalise import normalise
+from model.predictor import Predictor
+from model.score import Result, Span
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A text to read, and the review it is a sentence of; empty where it stands alone."""
+
+    text: str
+    whole: str
+
+
+def within_reviews(predictor: Predictor, asked: list[Asked], *, max_characters: int) -> dict[Asked, Result]:
+    """A result for each that is a sentence of its review, as we cut it; the others are to be read alone."""
+    found: dict[Asked, Result] = {}
+    for whole in {one.whole for one in asked if one.whole and len(one.whole) <= max_characters}:
+        by_sentence = _sentences(predictor, whole)
+        for one in asked:
+            if one.whole == whole and (result := by_sentence.get(normalise(one.text).text.strip())):
+                found[one] = result
+    return found
+
+
+def _sentences(predictor: Predictor, whole: str) -> dict[str, Result]:
+    """Every sentence of a review with what the network, which sees the others beside it, says of that one."""
+    clean = normalise(whole).text
+    sentences = [clean[start:end] for start, end in predictor.splitter.split(clean)]
+    if not sentences:
+        return {}
+    scores = predictor.sentence_scores(sentences)
+    return {
+        sentence: predictor.scorer.score(scores[[row]], [Span(0, len(sentence))], tokens=0, windows=0, warnings=[])
+        for row, sentence in enumerate(sentences)
+    }

@@ -1,0 +1,58 @@
+"""Where reviews lie: the encoder's own vectors, which a bundle's network does not give but holds."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import onnx
+
+from model.bundle import NETWORK
+from model.infer import Network
+from model.normalise import normalise
+from model.predictor import AT_ONCE, Predictor
+from training.errors import DataError
+
+
+def encoder_vectors(predictor: Predictor, reviews: list[tuple[str, ...]]) -> np.ndarray:
+    """A vector a review, (reviews, width of the encoder): the mean of its last layer where the sentences start.
+
+    Raises DataError for a bundle whose network was not made by `training retrain`.
+    """
+    network = _opened(predictor.bundle.path(NETWORK))
+    found = []
+    for first in range(0, len(reviews), AT_ONCE):
+        clean = [[normalise(sentence).text for sentence in review] for review in reviews[first : first + AT_ONCE]]
+        encoded = predictor.encoder.encode(clean)
+        vectors = iter(network.run([window for windows in encoded for window in windows]))
+        found += [np.concatenate([next(vectors) for _ in windows]).mean(0) for windows in encoded]
+    return np.array(found)
+
+
+def places(vectors: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """Unit vectors from the centre, so that cosines tell reviews apart: all sentences share most of an encoder's vector."""
+    away = vectors - centre
+    return away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-9)
+
+
+def _opened(path: Path) -> Network:
+    """The network, cut off where it takes the sentence starts out of the last layer."""
+    model = onnx.load(path)
+    made_by = {output: node for node in model.graph.node for output in node.output}
+    taken = [
+        node.output[0] for node in model.graph.node if _chain(node, made_by) == ["GatherND", "Reshape", "LayerNormalization"]
+    ]
+    if len(taken) != 1:
+        raise DataError(f"{path}: the encoder's last layer is not found in this network; make the bundle with `training retrain`")
+    del model.graph.output[:]
+    model.graph.output.append(onnx.helper.make_tensor_value_info(taken[0], onnx.TensorProto.FLOAT, None))
+    with TemporaryDirectory() as folder:
+        onnx.save(model, Path(folder) / NETWORK)
+        return Network.load(Path(folder) / NETWORK)
+
+
+def _chain(node: onnx.NodeProto, made_by: dict[str, onnx.NodeProto]) -> list[str]:
+    """The operators a node's data comes through: its own and the two before."""
+    found = [node]
+    while len(found) < 3 and found[-1].input and found[-1].input[0] in made_by:
+        found.append(made_by[found[-1].input[0]])
+    return [one.op_type for one in found]
