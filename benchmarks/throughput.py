@@ -22,6 +22,7 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
+from onnx import TensorProto  # noqa: E402
 from onnxruntime.quantization import QuantType, quantize_dynamic  # noqa: E402
 from transformers import AutoTokenizer, pipeline  # noqa: E402
 
@@ -46,7 +47,12 @@ def main() -> None:
     with TemporaryDirectory() as made:
         folder = options.trained or _fresh(predictor, Path(made) / "trained")
         export_network(folder, Path(made) / "float32.onnx", wide=None)
-        quantize_dynamic(Path(made) / "float32.onnx", Path(made) / "dynamic.onnx", weight_type=QuantType.QInt8)
+        quantize_dynamic(
+            Path(made) / "float32.onnx",
+            Path(made) / "dynamic.onnx",
+            weight_type=QuantType.QInt8,
+            extra_options={"DefaultTensorType": TensorProto.FLOAT},
+        )
         exact = replace(predictor, network=Network.load(Path(made) / "float32.onnx"))
         dynamic = replace(predictor, network=Network.load(Path(made) / "dynamic.onnx"))
         classify = pipeline("text-classification", model=str(folder), top_k=None, device="cpu", dtype=torch.float32)
