@@ -25,7 +25,7 @@ router = APIRouter(responses={status: {"model": ErrorOut} for status in (404, 42
 def _store(request: Request) -> FeedbackStore:
     found: FeedbackStore | None = request.app.state.feedback
     if found is None:
-        raise RequestError(503, "feedback_off", "this service keeps no feedback; whoever runs it can set SNAAR_FEEDBACK=true")
+        raise RequestError(404, "feedback_off", "this service keeps no feedback; whoever runs it can set SNAAR_FEEDBACK=true")
     return found
 
 

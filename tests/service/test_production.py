@@ -56,6 +56,7 @@ def served(bundles: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         QUEUE_TOKENS="3000",
         CANARY_SECONDS="2",
         BODY_SECONDS="1",
+        FEEDBACK="true",
     ) as running:
         yield running
 
@@ -216,9 +217,9 @@ def test_a_shadow_reads_along_and_disagreements_are_counted(served: Served, bund
     [
         [
             "--include-path-regex",
-            "^/(v1/(?!jobs$|classify/stream)|health|metrics)",
+            "^/(v1/(?!jobs$|classify/stream|feedback$)|health|metrics)",
         ],  # it knows no NDJSON; tests/service/test_stream.py does
-        ["--include-path-regex", "^/(predict|classify|v1/jobs$)", *UNREADABLE],
+        ["--include-path-regex", "^/(predict|classify|v1/jobs$|v1/feedback$)", *UNREADABLE],
     ],
 )
 def test_schemathesis_finds_nothing_against_the_openapi_document(served: Served, chosen: list[str]) -> None:
