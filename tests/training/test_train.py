@@ -15,6 +15,7 @@ from model.taxonomy import Taxonomy
 from training.dataset import read
 from training.errors import GateError
 from training.export import Parity
+from training.labelling.vectors import encoder_vectors
 from training.network import export_network
 from training.quantise import quantise
 from training.train import encoder_of, train
@@ -87,6 +88,8 @@ def test_a_retrained_bundle_is_served(base: Path, data: Path, tmp_path: Path) ->
     predictor.bundle.verify()
     assert [result.status for result in predictor.predict(SENTENCES)] == ["ok"] * len(SENTENCES)
     assert "Figures" in (output / "README.md").read_text()
+    vectors = encoder_vectors(predictor, [(sentence,) for sentence in SENTENCES])
+    assert len(np.unique(vectors.round(4), axis=0)) == len(SENTENCES)  # its encoder can choose what to label next
 
 
 def test_the_parity_gate_refuses_a_network_that_changed() -> None:

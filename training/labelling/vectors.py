@@ -12,6 +12,8 @@ from model.normalise import normalise
 from model.predictor import AT_ONCE, Predictor
 from training.errors import DataError
 
+LAST_LAYER_TAKEN = (["Identity", "LayerNormalization"], ["GatherND", "Reshape", "LayerNormalization"])  # the latter before rows.py
+
 
 def encoder_vectors(predictor: Predictor, reviews: list[tuple[str, ...]]) -> np.ndarray:
     """A vector a review, (reviews, width of the encoder): the mean of its last layer where the sentences start.
@@ -39,7 +41,10 @@ def _opened(path: Path) -> Network:
     model = onnx.load(path)
     made_by = {output: node for node in model.graph.node for output in node.output}
     taken = [
-        node.output[0] for node in model.graph.node if _chain(node, made_by) == ["GatherND", "Reshape", "LayerNormalization"]
+        node.output[0]
+        for node in model.graph.node
+        for way in LAST_LAYER_TAKEN
+        if _chain(node, made_by)[: len(way)] == way
     ]
     if len(taken) != 1:
         raise DataError(f"{path}: the encoder's last layer is not found in this network; make the bundle with `training retrain`")
