@@ -23,9 +23,7 @@ from service.priority import stand_back
 
 BATCH_TOKENS = 1024  # what one batch holds, by estimate: 0.15 s at 6,671 tokens/s (benchmarks/RESULTS.md)
 SLICE_TOKENS = 256  # what a request gets before the next has its turn
-RECENT = (
-    1.0  # seconds after a request in which bulk is read in single slices: the next may come, and would wait for a whole batch
-)
+RECENT = 1.0  # seconds after a request in which bulk is read slice by slice: the next may come, and would wait for a whole batch
 PATIENCE = 4  # batches after which a slice of bulk is read though requests wait
 CHARACTERS_A_TOKEN = 4  # the reviews of training/data have 3.9; only the length of the queue hangs on it
 REMEMBERED = 0.9  # how slowly the measured speed follows
@@ -232,7 +230,6 @@ class Batcher:
             quiet = time.monotonic() - self.last_request > RECENT
             return self._slices(self.bulk, BATCH_TOKENS if quiet else SLICE_TOKENS)
         turn_of_bulk = self.bulk and self.passed_over >= PATIENCE
-        self.last_request = -math.inf
         self.passed_over = 0 if turn_of_bulk else self.passed_over + 1
         some = self._slices(self.bulk, SLICE_TOKENS) if turn_of_bulk else []
         return [*some, *self._slices(self.queue, BATCH_TOKENS)]

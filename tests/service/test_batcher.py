@@ -8,7 +8,7 @@ import pytest
 
 from model.predictor import Predictor
 from model.split import Splitter
-from service.batcher import Batch, Batcher, Place, QueueFull
+from service.batcher import SLICE_TOKENS, Batch, Batcher, Place, QueueFull
 
 TEXTS = ["Top!", "Weer een uur in de wacht.", "Vriendelijk geholpen. Morgen al in huis!", "De rits was na een week stuk."]
 LONG = "De bezorger was vriendelijk maar het pakket was nat en de doos was kapot. " * 20
@@ -117,6 +117,18 @@ def test_canaries_go_before_all_that_waits(batcher: Batcher, predictor: Predicto
 
     together(lambda: ask("a", Place.IN_TURN), lambda: ask("b", Place.BULK), lambda: ask("canary", Place.FIRST))
     assert ended[0] == "canary"
+
+
+def test_bulk_is_read_slice_by_slice_just_after_a_request(
+    batcher: Batcher, batches: list[Batch], predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asyncio.run(batcher.predict(predictor, ["Top!"], seconds=60))
+    monkeypatch.setattr("service.batcher.RECENT", 60)
+    batcher.read_bulk(predictor, TEXTS * 100).result(60)
+    assert max(batch.tokens for batch in batches) < 2 * SLICE_TOKENS
+    monkeypatch.setattr("service.batcher.RECENT", 0)
+    batcher.read_bulk(predictor, TEXTS * 100).result(60)
+    assert max(batch.tokens for batch in batches) > 2 * SLICE_TOKENS
 
 
 def test_bulk_gives_way_to_requests_and_is_not_starved_by_them(
