@@ -1,7 +1,6 @@
 """Who may come in: before anything of the body is read."""
 
 import base64
-import binascii
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -86,7 +85,7 @@ def _secret(headers: Headers, path: str) -> str | None:
 def _password(encoded: str) -> str | None:
     try:
         return base64.b64decode(encoded, validate=True).decode("utf-8").partition(":")[2]
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # not base64, not even ASCII, or not UTF-8 within
         return None
 
 

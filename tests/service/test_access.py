@@ -77,6 +77,8 @@ def test_label_studio_sends_its_key_as_a_password_and_only_there_that_counts(
     assert guarded.get("/labelstudio/health", headers={"authorization": "Basic =="}).json()["error_type"] == "no_key"
     assert "password of basic authentication" in guarded.get("/labelstudio/health").json()["error"]
     assert guarded.get("/v1/info", auth=good).json()["error_type"] == "no_key"
+    for strange in (b"Basic \xe9\xff", b"Basic !", b"Basic /////w=="):
+        assert guarded.get("/labelstudio/health", headers={b"authorization": strange}).json()["error_type"] == "no_key"
 
 
 def test_a_limited_key_is_told_when_to_come_back(guarded: TestClient, secrets: dict[str, tuple[str, keys.Key]]) -> None:
