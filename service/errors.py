@@ -73,7 +73,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        if any(found["type"] == "too_long" for found in error.errors()):
+        if any(found["type"] == "too_long" and found["ctx"]["max_length"] == MOST_REVIEWS for found in error.errors()):
             return answer(413, "too_large", f"more than {MOST_REVIEWS} reviews in one request; send them in parts")
         return answer(422, "invalid_request", "; ".join(_describe(found) for found in error.errors()[:5]))
 

@@ -84,6 +84,7 @@ def test_a_message_is_kept_redacted_with_bundle_and_date_exported_and_taken_back
         ({"consent": None}, "invalid_request"),
         ({"wrong": [], "missing": []}, "invalid_request"),
         ({"wrong": ["geheim"]}, "invalid_request"),
+        ({"wrong": ["positive"] * 101}, "invalid_request"),
         ({"missing": ["positive"]}, "invalid_request"),
         ({"text": " "}, "empty_text"),
         ({"text": "geheim " * 3000}, "too_long"),
