@@ -49,7 +49,7 @@ class Network:
         """For each window its logits, (pieces, outputs) float32, in the order given. Equal windows are read once."""
         different = {_bits(window): window for window in windows}
         batches = _batches(list(different.values()))
-        logits: dict[bytes, np.ndarray] = {}
+        logits: dict[tuple[bytes, bytes], np.ndarray] = {}
         for batch, found in zip(batches, self._run(batches), strict=True):
             logits.update(zip(map(_bits, batch), found, strict=True))
         return [logits[_bits(window)] for window in windows]
@@ -68,8 +68,8 @@ class Network:
         return np.split(found, np.cumsum([len(window.starts) for window in windows])[:-1])
 
 
-def _bits(window: Window) -> bytes:
-    return window.ids.tobytes() + window.starts.tobytes()
+def _bits(window: Window) -> tuple[bytes, bytes]:
+    return window.ids.tobytes(), window.starts.tobytes()
 
 
 def _batches(windows: list[Window]) -> list[list[Window]]:
