@@ -1,10 +1,19 @@
-"""A sentence read within its review: what annotators of sentences are shown."""
+"""A sentence read within its review: what annotators of sentences are shown.
 
+The queue reads whole reviews. These are read beside it by one thread, a review at a time, so that however many ask, requests keep
+nearly all of the machine.
+"""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from model.normalise import normalise
 from model.predictor import Predictor
 from model.score import Result, Span
+from service.priority import stand_back
+
+THREAD = ThreadPoolExecutor(1, thread_name_prefix="within", initializer=stand_back)
 
 
 @dataclass(frozen=True)
@@ -15,11 +24,11 @@ class Asked:
     whole: str
 
 
-def within_reviews(predictor: Predictor, asked: list[Asked], *, max_characters: int) -> dict[Asked, Result]:
+async def within_reviews(predictor: Predictor, asked: list[Asked], *, max_characters: int) -> dict[Asked, Result]:
     """A result for each that is a sentence of its review, as we cut it; the others are to be read alone."""
     found: dict[Asked, Result] = {}
     for whole in {one.whole for one in asked if one.whole and len(one.whole) <= max_characters}:
-        by_sentence = _sentences(predictor, whole)
+        by_sentence = await asyncio.get_running_loop().run_in_executor(THREAD, _sentences, predictor, whole)
         for one in asked:
             if one.whole == whole and (result := by_sentence.get(normalise(one.text).text.strip())):
                 found[one] = result

@@ -2,7 +2,9 @@
 
 import asyncio
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from fastapi import Request
 
@@ -16,6 +18,8 @@ from service.models import Model
 from service.seen import Seen
 from service.settings import Settings
 from service.shadow import Shadow
+
+Done = TypeVar("Done")
 
 
 @dataclass(frozen=True)
@@ -63,9 +67,16 @@ class Reader:
         return results
 
     def check_room(self) -> None:
-        """Refuse a stream while requests are refused."""
+        """Refuse what takes no room in the queue, such as a stream, while requests are refused."""
         if not self.batcher.room():
             raise _overloaded(self.batcher.seconds_full)
+
+    async def in_time(self, work: Coroutine[Any, Any, Done]) -> Done:
+        """What work beside the queue gives; raises RequestError when the time is up."""
+        try:
+            return await asyncio.wait_for(work, self.settings.timeout)
+        except TimeoutError:
+            raise _too_slow(self.settings.timeout) from None
 
     async def _while_connected(self, texts: list[str]) -> Answer:
         seconds = self.settings.timeout
@@ -79,8 +90,7 @@ class Reader:
         except QueueFull as full:
             raise _overloaded(full.seconds) from None
         except TimeoutError:
-            message = f"not read within {seconds:g} s; send fewer reviews at a time, or try again when it is quieter"
-            raise RequestError(504, "timeout", message) from None
+            raise _too_slow(seconds) from None
         finally:
             reading.cancel()
             leaving.cancel()
@@ -88,6 +98,11 @@ class Reader:
 
 def _overloaded(seconds: int) -> RequestError:
     return RequestError(429, "overloaded", f"too much is waiting; try again in {seconds} s", retry_after=seconds)
+
+
+def _too_slow(seconds: float) -> RequestError:
+    message = f"not read within {seconds:g} s; send fewer reviews at a time, or try again when it is quieter"
+    return RequestError(504, "timeout", message)
 
 
 async def _gone(request: Request) -> None:

@@ -9,7 +9,6 @@ from xml.etree.ElementTree import Element, ParseError, fromstring
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
-from starlette.concurrency import run_in_threadpool
 
 from model.predictor import Predictor
 from model.score import Result
@@ -18,6 +17,7 @@ from service.context import Asked, within_reviews
 from service.dependencies import PredictorHere, ReaderHere
 from service.errors import RequestError
 from service.schemas import ErrorOut, Many
+from service.seen import Seen
 
 TRAINS_ELSEWHERE = (
     "This service does not train. Export the project as JSON; then `python -m training label convert`, `training retrain`, "
@@ -84,9 +84,10 @@ async def predict(request: PredictIn, reader: ReaderHere) -> dict[str, Any]:
         reader.check_count("tasks", len(request.tasks))
     asked = sorted({one for task in request.tasks for tag in tags if (one := asked_of(task, tag))}, key=lambda one: one.text)
     reader.check_room()
-    found = await run_in_threadpool(within_reviews, predictor, asked, max_characters=reader.settings.max_characters)
+    found = await reader.in_time(within_reviews(predictor, asked, max_characters=reader.settings.max_characters))
     alone = [one for one in asked if one not in found]
     found |= dict(zip(alone, await reader.read([one.text for one in alone]), strict=True))
+    Seen.of(reader.request.scope).reviews = len(asked)
     return {
         "results": [prediction(task, tags, found, predictor) for task in request.tasks],
         "model_version": version_of(predictor),

@@ -7,6 +7,7 @@ from fastapi.testclient import TestClient
 
 from model.predictor import Predictor
 from model.taxonomy import Taxonomy
+from service.settings import Settings
 from training.labelling.label_studio import config
 
 CONFIG = config(Taxonomy.load())
@@ -56,6 +57,14 @@ def test_a_sentence_is_read_within_its_review_and_a_strange_one_alone(client: Te
     assert found[1] != found[4]
     assert found[3] == predict(client, CONFIG, {"text": LATE})[0]
     assert found[4]["score"] == pytest.approx(min(max(score, 1 - score) for score in alone.scores.values()), abs=1e-4)
+
+
+def test_sentences_within_reviews_have_a_deadline_too(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(client.app.state._state, "settings", Settings(timeout=0.01))  # type: ignore[attr-defined]
+    reviews = [f"Review {number}. " + "De bezorger kwam te laat. " * 200 for number in range(8)]
+    tasks = [{"data": {"text": "De bezorger kwam te laat.", "review": review}} for review in reviews]
+    answer = client.post("/labelstudio/predict", json={"tasks": tasks, "label_config": CONFIG})
+    assert (answer.status_code, answer.json()["error_type"]) == (504, "timeout")
 
 
 def test_the_tags_of_another_config_are_followed(client: TestClient) -> None:
