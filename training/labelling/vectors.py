@@ -12,7 +12,10 @@ from model.normalise import normalise
 from model.predictor import AT_ONCE, Predictor
 from training.errors import DataError
 
-LAST_LAYER_TAKEN = (["Identity", "LayerNormalization"], ["GatherND", "Reshape", "LayerNormalization"])  # the latter before rows.py
+LAST_LAYER_TAKEN = (
+    ["Identity", "LayerNormalization"],
+    ["GatherND", "Reshape", "LayerNormalization"],
+)  # the latter before rows.py
 
 
 def encoder_vectors(predictor: Predictor, reviews: list[tuple[str, ...]]) -> np.ndarray:
@@ -40,12 +43,7 @@ def _opened(path: Path) -> Network:
     """The network, cut off where it takes the sentence starts out of the last layer."""
     model = onnx.load(path)
     made_by = {output: node for node in model.graph.node for output in node.output}
-    taken = [
-        node.output[0]
-        for node in model.graph.node
-        for way in LAST_LAYER_TAKEN
-        if _chain(node, made_by)[: len(way)] == way
-    ]
+    taken = [node.output[0] for node in model.graph.node for way in LAST_LAYER_TAKEN if _chain(node, made_by)[: len(way)] == way]
     if len(taken) != 1:
         raise DataError(f"{path}: the encoder's last layer is not found in this network; make the bundle with `training retrain`")
     del model.graph.output[:]
