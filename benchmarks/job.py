@@ -16,7 +16,7 @@ import httpx
 import numpy as np
 
 from benchmarks.client import Answer, Client, classify_body
-from benchmarks.serving import Served, serving
+from benchmarks.served import Served, serving
 from benchmarks.setting import describe, reviews
 from model.predictor import Predictor
 

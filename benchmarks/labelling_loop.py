@@ -22,7 +22,7 @@ import vl_convert
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging
 
-from benchmarks.serving import serving
+from benchmarks.served import serving
 from model.predictor import Predictor
 from model.redact import Redactor
 from model.taxonomy import Taxonomy

@@ -1,8 +1,10 @@
 """The sentences of the layout that must hold: who may import whom."""
 
 import ast
+import importlib
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,16 @@ def imports(package: str) -> set[tuple[str, str]]:
 )
 def test_a_package_keeps_to_its_imports(package: str, forbidden: set[str]) -> None:
     assert [found for found in imports(package) if found[1] in forbidden] == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda path: path.stem)
+def test_a_benchmark_imports_what_there_is(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        source = (node.module or "") if isinstance(node, ast.ImportFrom) else ""
+        if source.split(".")[0] in {"benchmarks", "model", "service", "training"}:
+            module = importlib.import_module(source)
+            missing = [found.name for found in node.names if not hasattr(module, found.name)]  # type: ignore[attr-defined]
+            assert [name for name in missing if find_spec(f"{source}.{name}") is None] == []
 
 
 def test_only_the_settings_read_the_environment() -> None:
