@@ -91,10 +91,11 @@ class Metrics:
 
     def serves(self, predictor: Predictor, reference: Reference | None) -> None:
         """Name the bundle that answers from now on, and hold reviews against its reference."""
-        if not shared_metrics():
-            self.model.clear()
-            self.drift.clear()
-        self.drifting = Drift(reference)
+        with self.lock:  # no results are counted between the old reference and the new
+            if not shared_metrics():
+                self.model.clear()
+                self.drift.clear()
+            self.drifting = Drift(reference)
         self.model.labels(predictor.bundle.manifest.version, predictor.bundle.sha256).set(1)
 
     def _watch_drift(self, results: list[Result]) -> None:
