@@ -14,6 +14,7 @@ from sqlalchemy import inspect
 from model.errors import ModelError
 from service.data import now
 from service.database import Base
+from service.feedback import Feedback
 from service.jobs.store import UNFINISHED, Job, JobStore
 
 BINARIES = [*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True), Path("/usr/bin")]
@@ -91,11 +92,12 @@ def test_a_job_that_was_there_in_every_crash_is_given_up(store: JobStore) -> Non
     assert (job.state, job.error_type) == ("failed", "interrupted")
 
 
-def test_the_migrations_make_the_table_the_code_expects(store: JobStore) -> None:
+@pytest.mark.parametrize("table", [Job.__tablename__, Feedback.__tablename__])
+def test_the_migrations_make_the_tables_the_code_expects(store: JobStore, table: str) -> None:
     dialect = store.engine.dialect
-    found = inspect(store.engine).get_columns("jobs")
+    found = inspect(store.engine).get_columns(table)
     made = {column["name"]: (column["type"].compile(dialect), column["nullable"]) for column in found}
-    wanted = {column.name: (column.type.compile(dialect), column.nullable) for column in Base.metadata.tables["jobs"].columns}
+    wanted = {column.name: (column.type.compile(dialect), column.nullable) for column in Base.metadata.tables[table].columns}
     assert made == wanted
 
 
