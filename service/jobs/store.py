@@ -11,7 +11,7 @@ from sqlalchemy import JSON, Engine, String, Text, delete, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from service.data import now
-from service.database import Base, connect
+from service.database import Base
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 UNFINISHED = ("queued", "running")
@@ -54,11 +54,6 @@ class JobStore:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-
-    @classmethod
-    def open(cls, url: str) -> "JobStore":
-        """Connect and bring the tables up to date; raises StoreError."""
-        return cls(connect(url))
 
     def close(self) -> None:
         self.engine.dispose()

@@ -23,6 +23,7 @@ from model.predictor import Predictor
 from service.app import create_app
 from service.batcher import Batcher
 from service.data import now
+from service.database import connect
 from service.jobs.files import JobFiles
 from service.jobs.store import Job, JobStore
 from service.jobs.worker import JobWorker
@@ -241,7 +242,7 @@ def test_a_job_goes_on_after_a_kill_and_scores_nothing_twice(tmp_path: Path) -> 
 
 
 def test_what_is_past_its_age_is_removed(tmp_path: Path, predictor: Predictor) -> None:
-    store, files = JobStore.open(f"sqlite:///{tmp_path / 'jobs.sqlite'}"), JobFiles(tmp_path / "jobs")
+    store, files = JobStore(connect(f"sqlite:///{tmp_path / 'jobs.sqlite'}")), JobFiles(tmp_path / "jobs")
     old, fresh = (
         Job(id=name, state="done", name="a.csv", kind=".csv", format="csv", text_columns=[], scores=False, redact=False, excel_nl=False,
             finished=now() - timedelta(days=days))

@@ -13,7 +13,7 @@ from sqlalchemy import inspect
 
 from model.errors import ModelError
 from service.data import now
-from service.database import Base
+from service.database import Base, connect
 from service.feedback import Feedback
 from service.jobs.store import UNFINISHED, Job, JobStore
 
@@ -50,8 +50,8 @@ def postgres() -> Iterator[str]:
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[JobStore]:
     sqlite = request.param == "sqlite"
     url = f"sqlite:///{tmp_path / 'jobs.sqlite'}" if sqlite else request.getfixturevalue("postgres")
-    JobStore.open(url).close()
-    store = JobStore.open(url)  # a second time: the migrations are there already
+    JobStore(connect(url)).close()
+    store = JobStore(connect(url))  # a second time: the migrations are there already
     yield store
     Base.metadata.drop_all(store.engine)
     with store.engine.begin() as connection:
@@ -104,5 +104,5 @@ def test_the_migrations_make_the_tables_the_code_expects(store: JobStore, table:
 @pytest.mark.parametrize("url", ["sqlite:////no/such/folder/x.sqlite", "postgresql://snaar:geheim@127.0.0.1:1/x", "geheim"])
 def test_a_database_that_cannot_be_opened_is_a_clear_error_without_the_password(url: str) -> None:
     with pytest.raises(ModelError, match="SNAAR_DATABASE_URL") as found:
-        JobStore.open(url)
+        connect(url)
     assert "geheim" not in str(found.value)
