@@ -109,6 +109,8 @@ def _describe(found: dict[str, Any]) -> str:
     """A validation error in words: the field and what it should be, never what was sent."""
     if found["type"] == "json_invalid":
         return f"the body is not valid JSON (near character {found['loc'][-1]})"
+    if found["type"] == "model_attributes_type" and found["loc"] == ("body",):
+        return "send a JSON object as the body, with the header `Content-Type: application/json`; /docs has examples"
     if found["type"] == "extra_forbidden":
         return f"an unknown field in `{_field(found['loc'][:-1])}`; see /docs for the fields there are"
     return f"field `{_field(found['loc'])}`: {found['msg']}"

@@ -77,7 +77,7 @@ def test_the_page_holds_all_it_needs(client: TestClient) -> None:
         (f'{{"reviews": [{{"text": ["{SECRET}"]}}]}}', "field `reviews.0.text`"),
         (f'{{"reviews": [{{"text": "x", "{SECRET}": 1}}]}}', "unknown field"),
         (f'{{"reviews": "{SECRET}"}}', "field `reviews`"),
-        (f'"{SECRET}"', "field `body`"),
+        (f'"{SECRET}"', "send a JSON object"),
         ('{"reviews": []}', "at least one"),
         (f'{{"reviews": [{{"text": "x"}}], "options": {{"lenses": ["{SECRET}"]}}}}', "known are tier"),
         (f'{{"reviews": [{{"text": "x"}}], "options": {{"scores": "{SECRET}"}}}}', "field `options.scores`"),
