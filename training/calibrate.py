@@ -2,7 +2,8 @@
 
 Both are fitted on reviews the network was not trained on. An output with `ENOUGH` positive reviews in the real ones is
 scaled on those alone; a rarer one on all (its real positives are too few to say anything). A threshold has to do for
-every kind of review, the plain and the indirect: it is chosen on the mean over the sets, or on all reviews together where one of
+every kind of review, the plain and the indirect: it is chosen on the mean over the sets, real ones weighing
+more, or on all reviews together where one of
 them holds too few positives.
 """
 
@@ -15,6 +16,7 @@ from model.taxonomy import Taxonomy
 
 ENOUGH = 30  # positive real reviews for a scaling of their own
 SOME = 15  # positive reviews for a set to have a say in a threshold
+REAL_WEIGHT = 3  # of a set of real reviews in a threshold; from 2 to 4 it makes no difference, see LOG.md
 SHRINKAGE = 15.0  # pseudo-reviews with which a threshold is drawn to that of its lens
 POLICIES = ("balanced", "precision", "recall")
 WANTED = 0.8  # the precision or recall the other two policies ask for
@@ -58,7 +60,7 @@ def fit(evidence: Evidence, taxonomy: Taxonomy) -> Calibration:
     groups = [_groups(evidence, column) for column in outputs]
     thresholds = {}
     for policy in POLICIES:
-        found = np.array([_threshold(scores[:, c], evidence.labels[:, c], groups[c], policy) for c in outputs])
+        found = np.array([_threshold(scores[:, c], evidence.labels[:, c], evidence.real, groups[c], policy) for c in outputs])
         support = np.array([evidence.labels[np.concatenate(groups[column]), column].sum() for column in outputs])
         for lens in taxonomy.lenses:
             columns = taxonomy.columns(lens.id)
@@ -81,9 +83,10 @@ def _groups(evidence: Evidence, column: int) -> list[np.ndarray]:
     return sets if enough else [np.arange(len(evidence.sets))]
 
 
-def _threshold(scores: np.ndarray, labels: np.ndarray, groups: list[np.ndarray], policy: str) -> float:
-    """The threshold of a policy on a grid, for the mean of the groups; it is smoothed over neighbours so that one review does not decide."""
-    precision, recall, f1 = np.mean([_curves(scores[rows], labels[rows]) for rows in groups], axis=0)
+def _threshold(scores: np.ndarray, labels: np.ndarray, real: np.ndarray, groups: list[np.ndarray], policy: str) -> float:
+    """The threshold of a policy on a grid, for the weighted mean of the groups; smoothed over neighbours so that one review does not decide."""
+    weights = [REAL_WEIGHT if real[rows].all() else 1 for rows in groups]
+    precision, recall, f1 = np.average([_curves(scores[rows], labels[rows]) for rows in groups], axis=0, weights=weights)
     if policy == "balanced":
         smooth = np.convolve(np.pad(f1, 3, mode="edge"), np.ones(7) / 7, "valid")
         return float(GRID[int(smooth.argmax())])
