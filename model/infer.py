@@ -47,12 +47,13 @@ class Network:
 
     def run(self, windows: list[Window]) -> list[np.ndarray]:
         """For each window its logits, (pieces, outputs) float32, in the order given. Equal windows are read once."""
-        different = {_bits(window): window for window in windows}
+        bits = [_bits(window) for window in windows]
+        different = dict(zip(bits, windows, strict=True))
         batches = _batches(list(different.values()))
         logits: dict[tuple[bytes, bytes], np.ndarray] = {}
         for batch, found in zip(batches, self._run(batches), strict=True):
             logits.update(zip(map(_bits, batch), found, strict=True))
-        return [logits[_bits(window)] for window in windows]
+        return [logits[key] for key in bits]
 
     def _run(self, batches: list[list[Window]]) -> list[list[np.ndarray]]:
         """Threads of its own for each call: a small one never waits for the batches of a large one."""

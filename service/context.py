@@ -26,11 +26,15 @@ class Asked:
 
 async def within_reviews(predictor: Predictor, asked: list[Asked], *, max_characters: int) -> dict[Asked, Result]:
     """A result for each that is a sentence of its review, as we cut it; the others are to be read alone."""
+    of_review: dict[str, list[Asked]] = {}
+    for one in asked:
+        if one.whole and len(one.whole) <= max_characters:
+            of_review.setdefault(one.whole, []).append(one)
     found: dict[Asked, Result] = {}
-    for whole in {one.whole for one in asked if one.whole and len(one.whole) <= max_characters}:
+    for whole, sentences in of_review.items():
         by_sentence = await asyncio.get_running_loop().run_in_executor(THREAD, _sentences, predictor, whole)
-        for one in asked:
-            if one.whole == whole and (result := by_sentence.get(normalise(one.text).text.strip())):
+        for one in sentences:
+            if result := by_sentence.get(normalise(one.text).text.strip()):
                 found[one] = result
     return found
 
