@@ -2,9 +2,8 @@
 
 Both are fitted on reviews the network was not trained on. An output with `ENOUGH` positive reviews in the real ones is
 scaled on those alone; a rarer one on all (its real positives are too few to say anything). A threshold has to do for
-every kind of review, the plain and the indirect: it is chosen on the mean over the sets, real ones weighing
-more, or on all reviews together where one of
-them holds too few positives.
+every kind of review, the plain and the indirect: it is chosen on the mean over the sets, real ones weighing more, or on
+all reviews together where one of them holds too few positives.
 """
 
 from dataclasses import dataclass
@@ -33,6 +32,13 @@ class Evidence:
     real: np.ndarray
     sets: np.ndarray
 
+    @classmethod
+    def of(cls, sets: list[tuple[np.ndarray, np.ndarray, bool]]) -> "Evidence":
+        """Of each set the logits, the labels, and whether customers wrote it."""
+        logits, labels, real = zip(*sets, strict=True)
+        sizes = [len(rows) for rows in logits]
+        return cls(np.concatenate(logits), np.concatenate(labels), np.repeat(real, sizes), np.repeat(np.arange(len(sets)), sizes))
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -58,10 +64,10 @@ def fit(evidence: Evidence, taxonomy: Taxonomy) -> Calibration:
             slopes[column], intercepts[column] = max(platt.coef_[0, 0], 0.1), platt.intercept_[0]
     scores = Calibration(slopes, intercepts, {}).scores(evidence.logits)
     groups = [_groups(evidence, column) for column in outputs]
+    support = np.array([evidence.labels[np.concatenate(groups[column]), column].sum() for column in outputs])
     thresholds = {}
     for policy in POLICIES:
         found = np.array([_threshold(scores[:, c], evidence.labels[:, c], evidence.real, groups[c], policy) for c in outputs])
-        support = np.array([evidence.labels[np.concatenate(groups[column]), column].sum() for column in outputs])
         for lens in taxonomy.lenses:
             columns = taxonomy.columns(lens.id)
             common = np.average(found[columns], weights=support[columns] + 1e-9)

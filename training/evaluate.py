@@ -63,12 +63,7 @@ def calibrations(logits: dict[str, np.ndarray], sets: list[TestSet], taxonomy: T
             rows = {
                 s.name: np.arange(len(s.reviews)) % 2 != half if s is measured else np.ones(len(s.reviews), bool) for s in sets
             }
-            evidence = Evidence(
-                np.concatenate([logits[s.name][rows[s.name]] for s in sets]),
-                np.concatenate([labels[s.name][rows[s.name]] for s in sets]),
-                np.concatenate([np.full(rows[s.name].sum(), s.real) for s in sets]),
-                np.repeat(np.arange(len(sets)), [rows[s.name].sum() for s in sets]),
-            )
+            evidence = Evidence.of([(logits[s.name][rows[s.name]], labels[s.name][rows[s.name]], s.real) for s in sets])
             found.setdefault(measured.name, []).append(fit(evidence, taxonomy))
     return found
 

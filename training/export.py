@@ -105,19 +105,16 @@ def export(
         write_manifest(folder, manifest)
         quantised = Predictor.load(folder)
         exact = replace(quantised, network=Network.load(Path(made) / "float32.onnx"))
-        logits = np.concatenate([review_logits(quantised, s.reviews) for s in sets])
+        evidence = Evidence.of([(review_logits(quantised, s.reviews), review_labels(s.reviews, taxonomy), s.real) for s in sets])
         exact_logits = np.concatenate([review_logits(exact, s.reviews) for s in sets])
-        labels = np.concatenate([review_labels(s.reviews, taxonomy) for s in sets])
-        real = np.concatenate([np.full(len(s.reviews), s.real) for s in sets])
-        of_set = np.repeat(np.arange(len(sets)), [len(s.reviews) for s in sets])
-        calibration = fit(Evidence(logits, labels, real, of_set), taxonomy)
+        calibration = fit(evidence, taxonomy)
         thresholds = calibration.thresholds[POLICY]
-        scores, exact_scores = calibration.scores(logits), calibration.scores(exact_logits)
+        scores, exact_scores = calibration.scores(evidence.logits), calibration.scores(exact_logits)
         present, exact_present = scores >= thresholds, exact_scores >= thresholds
         parity = Parity(
             float(np.abs(scores - exact_scores).max()),
             float((present != exact_present).mean()),
-            _micro_f1(exact_present, labels) - _micro_f1(present, labels),
+            _micro_f1(exact_present, evidence.labels) - _micro_f1(present, evidence.labels),
         )
         parity.check()
         write_manifest(
