@@ -21,7 +21,7 @@ from model.predictor import Predictor
 from model.score import Result
 from service.priority import stand_back
 
-BATCH_TOKENS = 1024  # what one batch holds, by estimate: 0.15 s at 6,671 tokens/s (benchmarks/RESULTS.md)
+BATCH_TOKENS = 1024  # what one batch holds, by estimate: 0.05 s at 19,032 tokens/s (benchmarks/RESULTS.md)
 SLICE_TOKENS = 256  # what a request gets before the next has its turn
 RECENT = 1.0  # seconds after a request in which bulk is read slice by slice: the next may come, and would wait for a whole batch
 PATIENCE = 4  # batches after which a slice of bulk is read though requests wait
