@@ -15,7 +15,7 @@ from service.schemas import MOST_REVIEWS, ErrorOut
 OWN_FIELDS = {
     "body", "query", "path", "reviews", "id", "text", "options", "scores", "lenses", "redact",
     "bundle", "share", "inputs", "input", "raw_scores", "truncate", "model", "tasks", "data", "label_config",
-    "wrong", "missing", "consent",
+    "wrong", "missing", "consent", "name", "text_column", "by", "format", "excel_nl",
 }  # fmt: skip
 STATUS_TYPES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 STATUSES = {
@@ -116,9 +116,6 @@ def _describe(found: dict[str, Any]) -> str:
     return f"field `{_field(found['loc'])}`: {found['msg']}"
 
 
-JOB_FIELDS = {"name", "text_column", "by", "format", "excel_nl"}
-
-
 def _field(location: Sequence[int | str]) -> str:
-    parts = [str(part) if isinstance(part, int) or part in OWN_FIELDS | JOB_FIELDS else "…" for part in location]
+    parts = [str(part) if isinstance(part, int) or part in OWN_FIELDS else "…" for part in location]
     return ".".join(parts[1:] or parts)
