@@ -29,7 +29,11 @@ class Settings(BaseSettings):
     job_days: float = Field(default=7, gt=0, description="days a finished job is kept")
     feedback: bool = Field(default=False, description="keep what users say is wrong at /v1/feedback, with their consent")
     feedback_days: float = Field(default=90, gt=0, description="days feedback is kept")
-    threads: int | None = Field(default=None, ge=1, description="threads of the network; default: the processors at hand, or the container's quota where that is less")
+    threads: int | None = Field(
+        default=None,
+        ge=1,
+        description="threads of the network; default: the processors at hand, or the container's quota where that is less",
+    )
     max_reviews: int = Field(default=256, ge=1, le=MOST_REVIEWS, description="reviews in one request")
     max_characters: int = Field(default=20_000, ge=1, description="characters in one review")
     max_body_bytes: int = Field(default=8_000_000, ge=1, description="bytes in the body of a request")
