@@ -5,7 +5,7 @@ The manifest holds everything the network alone does not say; its own sha256 nam
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +32,11 @@ class Marks:
 
 @dataclass(frozen=True)
 class Canary:
-    """A text with the labels it must get: what `snaar check` and readiness score."""
+    """A text with the labels it must get and those it must not: what `snaar check` and readiness score."""
 
     text: str
     labels: list[str]
+    absent: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

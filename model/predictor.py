@@ -114,12 +114,13 @@ class Predictor:
 
     def canary_failures(self, found: list[Result]) -> list[str]:
         """The same, from results of the canary texts."""
-        labels = [{label.id + label.sign for label in result.labels} for result in found]
-        return [
-            f"canary {number}: {', '.join(sorted(set(canary.labels) - got))} not found"
-            for number, (canary, got) in enumerate(zip(self.bundle.manifest.canaries, labels, strict=True), 1)
-            if not set(canary.labels) <= got
-        ]
+        failures = []
+        for number, (canary, result) in enumerate(zip(self.bundle.manifest.canaries, found, strict=True), 1):
+            got = {label.id + label.sign for label in result.labels}
+            missing, wrong = sorted(set(canary.labels) - got), sorted(set(canary.absent) & got)
+            failures += [f"canary {number}: {', '.join(missing)} not found"] if missing else []
+            failures += [f"canary {number}: {', '.join(wrong)} found, which it does not say"] if wrong else []
+        return failures
 
     def _prepare(self, review: str) -> Prepared | Result:
         if not isinstance(review, str):

@@ -1,10 +1,11 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from model.bundle import DEFAULT_BUNDLE, MANIFEST, NETWORK, TAXONOMY, Bundle
+from model.bundle import DEFAULT_BUNDLE, MANIFEST, NETWORK, TAXONOMY, Bundle, write_manifest
 from model.errors import BundleError
 from model.predictor import Predictor
 
@@ -64,3 +65,13 @@ def test_a_bundle_whose_outputs_differ_from_its_taxonomy_is_refused(copy: Path) 
 def test_the_canaries_sing(predictor: Predictor) -> None:
     assert predictor.bundle.manifest.canaries
     assert predictor.failed_canaries() == []
+
+
+def test_a_canary_names_what_is_missing_and_what_is_too_much(copy: Path) -> None:
+    manifest = Bundle.open(copy).manifest
+    first, *others = manifest.canaries
+    write_manifest(copy, replace(manifest, canaries=[replace(first, labels=["wow+"], absent=["basics-", "ease+"]), *others]))
+    assert Predictor.load(copy).failed_canaries() == [
+        "canary 1: wow+ not found",
+        "canary 1: basics- found, which it does not say",
+    ]
