@@ -8,21 +8,7 @@ from safetensors import SafetensorError
 from model.errors import ModelError
 from training.errors import TrainingError
 
-STAGES = (
-    "check",
-    "stats",
-    "tokens",
-    "unpack",
-    "trim",
-    "adapt",
-    "join",
-    "retrain",
-    "reference",
-    "evaluate",
-    "behave",
-    "compare",
-    "label",
-)
+STAGES = ("check", "stats", "tokens", "trim", "adapt", "join", "retrain", "reference", "evaluate", "behave", "compare", "label")
 AGAIN = "nothing half-written is left; give the same command again and it goes on from what is finished"
 
 
