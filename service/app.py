@@ -18,6 +18,7 @@ from service.errors import ReloadError
 from service.health import Health
 from service.jobs.running import running_jobs
 from service.keys import Keyring
+from service.lateness import watch_lateness
 from service.limit import BodyLimit
 from service.metrics import Metrics
 from service.models import Model, Models
@@ -51,12 +52,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         state.batcher = Batcher(max_tokens=chosen.queue_tokens, seen=metrics.batch)
         state.health = Health(state.models, state.batcher, every=chosen.canary_seconds)
         await state.health.check()
-        watching = asyncio.create_task(state.health.watch())
+        watching = [asyncio.create_task(task) for task in (state.health.watch(), watch_lateness(metrics.late.observe))]
         on_signals(drain=state.health.drain, seconds=chosen.drain_seconds, reload=partial(_reload, app, chosen.bundle))
         with running_jobs(chosen, lambda: state.models.current.predictor, state.batcher.read_bulk, metrics.results) as state.jobs:
             async with _feedback(chosen) as state.feedback:
                 yield
-        watching.cancel()
+        for task in watching:
+            task.cancel()
         state.batcher.close()
         if traces:
             await asyncio.to_thread(traces.close)
