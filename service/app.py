@@ -28,6 +28,7 @@ from service.routes import about, admin, alias, classify, docs, feedback, jobs, 
 from service.settings import Settings
 from service.stop import on_signals
 from service.traces import Traces
+from service.turns import Turns
 
 if TYPE_CHECKING:
     from service.feedback import FeedbackStore
@@ -76,6 +77,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = chosen
     app.state.metrics = metrics
+    app.state.turns = Turns()
     _surround(app, chosen, metrics, traces)
     errors.install(app)
     app.include_router(classify.router)
@@ -116,7 +118,9 @@ def _reload(app: FastAPI, folder: Path) -> None:
 
 def _surround(app: FastAPI, settings: Settings, metrics: Metrics, traces: Traces | None) -> None:
     """Middleware; the last one added is the first to see a request."""
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.body_seconds, streamed=STREAMED)
+    app.add_middleware(
+        BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.body_seconds, turns=app.state.turns, streamed=STREAMED
+    )
     app.add_middleware(Access, keyring=Keyring(file=settings.keys_file, given=settings.keys))
     if settings.cors_origins:
         app.add_middleware(

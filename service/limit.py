@@ -7,17 +7,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import answer
 from service.seen import Seen
+from service.turns import Turns
 
 
 class BodyLimit:
     """Middleware that answers 413 to a body of more than `max_bytes`, 408 to one that takes more than `seconds`; the
     `streamed` paths bound their own."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int, seconds: float, streamed: frozenset[str] = frozenset()) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, seconds: float, turns: Turns, streamed: frozenset[str] = frozenset()) -> None:
         self.app = app
         self.streamed = streamed
         self.max_bytes = max_bytes
         self.seconds = seconds
+        self.turns = turns
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in self.streamed:
@@ -38,6 +40,8 @@ class BodyLimit:
         Seen.of(scope).received = time.monotonic() - began
         if len(body) > self.max_bytes:
             return await refusal(scope, receive, send)
+        if body:
+            await self.turns.mine()
         return await self.app(scope, _replay(body, receive), send)
 
 

@@ -18,6 +18,7 @@ from service.models import Model
 from service.seen import Seen
 from service.settings import Settings
 from service.shadow import Shadow
+from service.turns import Turns
 
 Done = TypeVar("Done")
 
@@ -32,6 +33,7 @@ class Reader:
     metrics: Metrics
     settings: Settings
     shadow: Shadow | None
+    turns: Turns
 
     def check_count(self, field: str, count: int) -> None:
         """Refuse a request with no reviews or too many; `field` is where they stand."""
@@ -49,6 +51,7 @@ class Reader:
         short_enough = fitting(texts, max_characters=limit)
         seen.asked = time.monotonic()
         answer = await self._while_connected(short_enough)
+        await self.turns.mine()
         results = in_place(texts, answer.results, max_characters=limit)
         seen.waited, seen.computed, seen.steps = answer.waited, answer.computed, answer.stages
         seen.tokens = sum(result.tokens for result in results)
