@@ -20,6 +20,7 @@ from service.jobs.running import running_jobs
 from service.keys import Keyring
 from service.lateness import watch_lateness
 from service.limit import BodyLimit
+from service.memory import settle
 from service.metrics import Metrics
 from service.models import Model, Models
 from service.observe import Observe
@@ -53,6 +54,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         state.batcher = Batcher(max_tokens=chosen.queue_tokens, seen=metrics.batch)
         state.health = Health(state.models, state.batcher, every=chosen.canary_seconds)
         await state.health.check()
+        settle()
         watching = [asyncio.create_task(task) for task in (state.health.watch(), watch_lateness(metrics.late.observe))]
         on_signals(drain=state.health.drain, seconds=chosen.drain_seconds, reload=partial(_reload, app, chosen.bundle))
         with running_jobs(chosen, lambda: state.models.current.predictor, state.batcher.read_bulk, metrics.results) as state.jobs:
