@@ -69,19 +69,29 @@ async def _run(served: Served, bodies: list[bytes], options: argparse.Namespace)
     print(f"| accepted | {len(accepted) / options.seconds:.0f} requests/s, {share:.0%} of saturation |")
     print(f"| accepted: p50 / p99 / max | {_marks(accepted, 50, 99, 100)} ms |")
     print(f"| refused: p50 / p99 | {_marks(refused, 50, 99)} ms |")
-    print(f"| health/ready, asked from outside {len(health)} times: p50 / p99 / max | {_marks([s for s, _ in health], 50, 99, 100)} ms |")
-    print(f"| the event loop late, as the service tells | {', '.join(f'{count} up to {mark} s' for mark, count in late.items())} |")
+    print(
+        f"| health/ready, asked from outside {len(health)} times: p50 / p99 / max | {_marks([s for s, _ in health], 50, 99, 100)} ms |"
+    )
+    print(
+        f"| the event loop late, as the service tells | {', '.join(f'{count} up to {mark} s' for mark, count in late.items())} |"
+    )
     print(f"| statuses (0: connection broken) | {dict(Counter(answer.status for answer in answers))} |")
     print(f"| health statuses | {dict(Counter(status for _, status in health))} |")
     broken = [answer.connection for answer in answers if answer.status == 0]
     held = await killing if killing else set()
     elsewhere = [connection for connection in broken if connection not in held]
     if killing:
-        print(f"| connections the killed worker held | {len(held)}; broken {len(broken)}, of which not its own {len(elsewhere)} |")
+        print(
+            f"| connections the killed worker held | {len(held)}; broken {len(broken)}, of which not its own {len(elsewhere)} |"
+        )
     other = {answer.status for answer in answers} - {200, 429, 0}
     slowest, health_p99 = max(accepted, default=0), float(np.percentile([seconds for seconds, _ in health], 99))
     return [
-        Aim("every request is answered with 200 or 429", f"others {sorted(other)}, connections lost {len(elsewhere)}", not other and not elsewhere),
+        Aim(
+            "every request is answered with 200 or 429",
+            f"others {sorted(other)}, connections lost {len(elsewhere)}",
+            not other and not elsewhere,
+        ),
         Aim(f"what is accepted is answered within {DEADLINE} s", f"{slowest:.2f} s", 0 < slowest < DEADLINE),
         Aim(f"at least {LEAST_SHARE:.0%} of saturation", f"{share:.0%}", share >= LEAST_SHARE),
         Aim(f"health p99 within {1000 * MOST_HEALTH:.0f} ms", f"{1000 * health_p99:.1f} ms", health_p99 <= MOST_HEALTH),
@@ -133,7 +143,9 @@ async def _late(served: Served) -> Counter[str]:
     client = Client(served.port)
     page = (await client.ask("/metrics")).body.decode()
     client.close()
-    up_to = [(mark, int(float(count))) for mark, count in re.findall(r'snaar_loop_late_seconds_bucket{.*?le="(.*?)".*?} (\S+)', page)]
+    up_to = [
+        (mark, int(float(count))) for mark, count in re.findall(r'snaar_loop_late_seconds_bucket{.*?le="(.*?)".*?} (\S+)', page)
+    ]
     below = [0, *(count for _, count in up_to)]
     return Counter({mark: count - less for (mark, count), less in zip(up_to, below, strict=False)})
 

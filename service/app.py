@@ -20,11 +20,12 @@ from service.jobs.running import running_jobs
 from service.keys import Keyring
 from service.lateness import watch_lateness
 from service.limit import BodyLimit
-from service.memory import settle
+from service.memory import settle, unsettle
 from service.metrics import Metrics
 from service.models import Model, Models
 from service.observe import Observe
 from service.priority import answer_first
+from service.room import Room
 from service.routes import about, admin, alias, classify, docs, feedback, jobs, labelstudio, page, stream
 from service.settings import Settings
 from service.stop import on_signals
@@ -63,6 +64,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         for task in watching:
             task.cancel()
         state.batcher.close()
+        unsettle()
         if traces:
             await asyncio.to_thread(traces.close)
 
@@ -123,6 +125,7 @@ def _surround(app: FastAPI, settings: Settings, metrics: Metrics, traces: Traces
     app.add_middleware(
         BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.body_seconds, turns=app.state.turns, streamed=STREAMED
     )
+    app.add_middleware(Room, batcher=lambda: app.state.batcher)
     app.add_middleware(Access, keyring=Keyring(file=settings.keys_file, given=settings.keys))
     if settings.cors_origins:
         app.add_middleware(

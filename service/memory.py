@@ -20,8 +20,13 @@ def settle() -> None:
     gc.freeze()
 
 
+def unsettle() -> None:
+    """The service ends, the process may not."""
+    gc.unfreeze()
+
+
 def forget() -> None:
     """After another bundle: objects of the old one that hold each other go, and what was loaded is settled again."""
-    gc.unfreeze()
+    unsettle()
     settle()
     give_back()
