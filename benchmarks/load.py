@@ -14,6 +14,7 @@ import re
 import sys
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -31,6 +32,15 @@ from model.predictor import Predictor
 DEADLINE = 30  # the service's own, SNAAR_TIMEOUT
 MOST_HEALTH = 0.020
 LEAST_SHARE = 0.80
+
+
+@dataclass(frozen=True)
+class Health:
+    """One answer of health: seconds, status, and by how many seconds the probe itself was late."""
+
+    seconds: float
+    status: int
+    late: float
 
 
 def main() -> None:
@@ -51,51 +61,54 @@ def main() -> None:
 
 async def _run(served: Served, bodies: list[bytes], options: argparse.Namespace) -> list[Aim]:
     await _closed(served, bodies, clients=32, seconds=3)  # warm up
-    saturated = await _closed(served, bodies, clients=32, seconds=max(5, options.seconds / 4))
-    rate = sum(answer.status == 200 for answer in saturated) / max(5, options.seconds / 4)
+    seconds = max(5, options.seconds / 4)
+    saturated = await _closed(served, bodies, clients=32, seconds=seconds)
+    rate = sum(answer.status == 200 for answer in saturated) / seconds
     print(f"saturation (32 clients that wait for their answer): {rate:.0f} requests/s, ", end="")
     print(f"p50 / p99 {_marks([answer.seconds for answer in saturated], 50, 99)} ms")
     late_before = await _late(served)
     probing = asyncio.create_task(_probe(served, options.seconds))
     killing = asyncio.create_task(_kill_one(served, options.seconds / 2)) if options.workers > 1 else None
     answers = await _open(served, bodies, clients=options.clients, rate=2 * rate, seconds=options.seconds)
-    health = await probing
-    late = (await _late(served)) - late_before
+    health, held = await probing, await killing if killing else set()
+    print(f"\n| {options.clients} clients at twice that, {options.seconds:g} s | |\n|---|---|")
+    aims = [*_requests(answers, held, rate=rate, seconds=options.seconds), _health(health, (await _late(served)) - late_before)]
+    if killing:
+        print(f"| connections the killed worker held | {len(held)} |")
+    return aims
+
+
+def _requests(answers: list[Answer], held: set[int], *, rate: float, seconds: float) -> list[Aim]:
+    """Print what came of the requests; `held` are the connections of a worker that was killed."""
     accepted = [answer.seconds for answer in answers if answer.status == 200]
     refused = [answer.seconds for answer in answers if answer.status == 429]
-    share = len(accepted) / options.seconds / rate
-    print(f"\n| {options.clients} clients at twice that, {options.seconds:g} s | |\n|---|---|")
-    print(f"| asked | {len(answers) / options.seconds:.0f} requests/s |")
-    print(f"| accepted | {len(accepted) / options.seconds:.0f} requests/s, {share:.0%} of saturation |")
+    share, slowest = len(accepted) / seconds / rate, max(accepted, default=0)
+    other = {answer.status for answer in answers} - {200, 429, 0}
+    broken = [answer.connection for answer in answers if answer.status == 0]
+    lost = [connection for connection in broken if connection not in held]
+    print(f"| asked | {len(answers) / seconds:.0f} requests/s |")
+    print(f"| accepted | {len(accepted) / seconds:.0f} requests/s, {share:.0%} of saturation |")
     print(f"| accepted: p50 / p99 / max | {_marks(accepted, 50, 99, 100)} ms |")
     print(f"| refused: p50 / p99 | {_marks(refused, 50, 99)} ms |")
-    print(
-        f"| health/ready, asked from outside {len(health)} times: p50 / p99 / max | {_marks([s for s, _ in health], 50, 99, 100)} ms |"
-    )
-    print(
-        f"| the event loop late, as the service tells | {', '.join(f'{count} up to {mark} s' for mark, count in late.items())} |"
-    )
     print(f"| statuses (0: connection broken) | {dict(Counter(answer.status for answer in answers))} |")
-    print(f"| health statuses | {dict(Counter(status for _, status in health))} |")
-    broken = [answer.connection for answer in answers if answer.status == 0]
-    held = await killing if killing else set()
-    elsewhere = [connection for connection in broken if connection not in held]
-    if killing:
-        print(
-            f"| connections the killed worker held | {len(held)}; broken {len(broken)}, of which not its own {len(elsewhere)} |"
-        )
-    other = {answer.status for answer in answers} - {200, 429, 0}
-    slowest, health_p99 = max(accepted, default=0), float(np.percentile([seconds for seconds, _ in health], 99))
+    wrong = f"others {sorted(other)}; {len(broken)} connections broken, {len(lost)} of them not of a killed worker"
     return [
-        Aim(
-            "every request is answered with 200 or 429",
-            f"others {sorted(other)}, connections lost {len(elsewhere)}",
-            not other and not elsewhere,
-        ),
+        Aim("every request is answered with 200 or 429", wrong, not other and not lost),
         Aim(f"what is accepted is answered within {DEADLINE} s", f"{slowest:.2f} s", 0 < slowest < DEADLINE),
         Aim(f"at least {LEAST_SHARE:.0%} of saturation", f"{share:.0%}", share >= LEAST_SHARE),
-        Aim(f"health p99 within {1000 * MOST_HEALTH:.0f} ms", f"{1000 * health_p99:.1f} ms", health_p99 <= MOST_HEALTH),
     ]
+
+
+def _health(health: list[Health], late: Counter[str]) -> Aim:
+    """Print what came of the questions after health; `late` is what the service tells of itself."""
+    well = [answer.seconds for answer in health if answer.status]
+    marks = ", ".join(f"{count} up to {mark} s" for mark, count in late.items())
+    print(f"| health/ready, asked {len(health)} times: p50 / p99 / max | {_marks(well, 50, 99, 100)} ms |")
+    print(f"| who asked was late itself: p50 / p99 / max | {_marks([answer.late for answer in health], 50, 99, 100)} ms |")
+    print(f"| the event loop late, as the service tells | {marks} |")
+    print(f"| health statuses | {dict(Counter(answer.status for answer in health))} |")
+    p99 = float(np.percentile(well, 99))
+    return Aim(f"health p99 within {1000 * MOST_HEALTH:.0f} ms", f"{1000 * p99:.1f} ms", p99 <= MOST_HEALTH)
 
 
 async def _closed(served: Served, bodies: list[bytes], *, clients: int, seconds: float) -> list[Answer]:
@@ -130,12 +143,11 @@ async def _open(served: Served, bodies: list[bytes], *, clients: int, rate: floa
     return [answer for answers in await asyncio.gather(*map(one, range(clients))) for answer in answers]
 
 
-async def _probe(served: Served, seconds: float) -> list[tuple[float, int]]:
-    """Seconds and status of each answer of health; a broken connection is the killed worker's."""
+async def _probe(served: Served, seconds: float) -> list[Health]:
     command = [str(Path(__file__).with_name("probe.py")), str(served.port), str(seconds)]
     probe = await asyncio.create_subprocess_exec(sys.executable, *command, stdout=asyncio.subprocess.PIPE)
     told, _ = await probe.communicate()
-    return [(taken, status) for taken, status in json.loads(told)]
+    return [Health(*answer) for answer in json.loads(told)]
 
 
 async def _late(served: Served) -> Counter[str]:

@@ -1,6 +1,8 @@
 """Asks for health again and again from a process of its own, before all else on the machine: what it tells is the service's time.
 
-python benchmarks/probe.py PORT SECONDS        prints a JSON list of [seconds, status], status 0 where the connection broke
+python benchmarks/probe.py PORT SECONDS        prints a JSON list of [seconds, status, late]
+
+`status` is 0 where the connection broke; `late` is by how many seconds the probe itself came too late: the machine's part.
 """
 
 import json
@@ -19,7 +21,7 @@ def main() -> None:
     port, end = int(sys.argv[1]), time.perf_counter() + float(sys.argv[2])
     with suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
-    answers: list[tuple[float, int]] = []
+    answers: list[tuple[float, int, float]] = []
     line = socket.create_connection(("127.0.0.1", port))
     while time.perf_counter() < end:
         began = time.perf_counter()
@@ -27,8 +29,9 @@ def main() -> None:
             status = _ask(line)
         except (OSError, IndexError):  # closed, with or without a word
             status, line = 0, socket.create_connection(("127.0.0.1", port))
-        answers.append((time.perf_counter() - began, status))
+        ended = time.perf_counter()
         time.sleep(PAUSE)
+        answers.append((ended - began, status, time.perf_counter() - ended - PAUSE))
     print(json.dumps(answers))
 
 
