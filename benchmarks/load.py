@@ -9,12 +9,10 @@ connections to it may break. The exit status is 1 where an aim is missed.
 
 import argparse
 import asyncio
-import json
 import re
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,23 +22,14 @@ import numpy as np
 import psutil
 
 from benchmarks.client import Answer, Client, classify_body
+from benchmarks.probe import MOST_SECONDS, Health, ask_health
 from benchmarks.served import Served, serving
 from benchmarks.setting import describe, reviews
 from benchmarks.verdict import Aim, judge
 from model.predictor import Predictor
 
 DEADLINE = 30  # the service's own, SNAAR_TIMEOUT
-MOST_HEALTH = 0.020
 LEAST_SHARE = 0.80
-
-
-@dataclass(frozen=True)
-class Health:
-    """One answer of health: seconds, status, and by how many seconds the probe itself was late."""
-
-    seconds: float
-    status: int
-    late: float
 
 
 def main() -> None:
@@ -67,7 +56,7 @@ async def _run(served: Served, bodies: list[bytes], options: argparse.Namespace)
     print(f"saturation (32 clients that wait for their answer): {rate:.0f} requests/s, ", end="")
     print(f"p50 / p99 {_marks([answer.seconds for answer in saturated], 50, 99)} ms")
     late_before = await _late(served)
-    probing = asyncio.create_task(_probe(served, options.seconds))
+    probing = asyncio.create_task(ask_health(served.port, options.seconds))
     killing = asyncio.create_task(_kill_one(served, options.seconds / 2)) if options.workers > 1 else None
     answers = await _open(served, bodies, clients=options.clients, rate=2 * rate, seconds=options.seconds)
     health, held = await probing, await killing if killing else set()
@@ -108,7 +97,7 @@ def _health(health: list[Health], late: Counter[str]) -> Aim:
     print(f"| the event loop late, as the service tells | {marks} |")
     print(f"| health statuses | {dict(Counter(answer.status for answer in health))} |")
     p99 = float(np.percentile(well, 99))
-    return Aim(f"health p99 within {1000 * MOST_HEALTH:.0f} ms", f"{1000 * p99:.1f} ms", p99 <= MOST_HEALTH)
+    return Aim(f"health p99 within {1000 * MOST_SECONDS:.0f} ms", f"{1000 * p99:.1f} ms", p99 <= MOST_SECONDS)
 
 
 async def _closed(served: Served, bodies: list[bytes], *, clients: int, seconds: float) -> list[Answer]:
@@ -141,13 +130,6 @@ async def _open(served: Served, bodies: list[bytes], *, clients: int, rate: floa
         return answers
 
     return [answer for answers in await asyncio.gather(*map(one, range(clients))) for answer in answers]
-
-
-async def _probe(served: Served, seconds: float) -> list[Health]:
-    command = [str(Path(__file__).with_name("probe.py")), str(served.port), str(seconds)]
-    probe = await asyncio.create_subprocess_exec(sys.executable, *command, stdout=asyncio.subprocess.PIPE)
-    told, _ = await probe.communicate()
-    return [Health(*answer) for answer in json.loads(told)]
 
 
 async def _late(served: Served) -> Counter[str]:
