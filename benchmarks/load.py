@@ -4,7 +4,7 @@ python benchmarks/load.py [--seconds 60] [--clients 256] [--workers 1]
 
 Health is asked by a process of its own that goes before all else (benchmarks/probe.py): these clients are late themselves. Beside it stands how
 late the service says its event loop is. With --workers 2 one worker is killed half-way: only what it was reading may be lost, so only
-connections to it may break. The exit status is 1 where an aim is missed.
+connections to it may break, and that is the aim. The exit status is 1 where an aim is missed.
 """
 
 import argparse
@@ -62,9 +62,10 @@ async def _run(served: Served, bodies: list[bytes], options: argparse.Namespace)
     health, held = await probing, await killing if killing else set()
     print(f"\n| {options.clients} clients at twice that, {options.seconds:g} s | |\n|---|---|")
     aims = [*_requests(answers, held, rate=rate, seconds=options.seconds), _health(health, (await _late(served)) - late_before)]
-    if killing:
-        print(f"| connections the killed worker held | {len(held)} |")
-    return aims
+    if not killing:
+        return aims
+    print(f"| connections the killed worker held | {len(held)} |")
+    return aims[:2]  # another one loads meanwhile: how fast it is then is no aim
 
 
 def _requests(answers: list[Answer], held: set[int], *, rate: float, seconds: float) -> list[Aim]:
