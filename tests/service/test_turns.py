@@ -102,4 +102,6 @@ def test_a_full_queue_refuses_before_the_body_and_counts_how_late_the_loop_is(cl
     finally:
         batcher.load = before
     assert client.post("/v1/classify", json={"reviews": [{"text": "Top!"}]}).status_code == 200
-    assert "snaar_loop_late_seconds_count" in client.get("/metrics").text
+    told = client.get("/metrics").text
+    assert 'snaar_requests_total{route="/v1/classify",status="429"}' in told
+    assert "snaar_loop_late_seconds_count" in told
