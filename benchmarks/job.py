@@ -50,16 +50,13 @@ def main() -> None:
         well = [1000 * answer.seconds for answer in health if answer.status]
         print(f"\nthe job took {time.perf_counter() - began:.0f} s in all; memory of the service at most {peak:.0f} MB; ", end="")
         print(f"health while nothing else was asked: p50 / p99 / max {_marks(well, 50, 99, 100)} ms")
+        p99 = float(np.percentile(well, 99)) if well else 0.0
         judge(
             [
                 Aim(f"{options.rows} rows are done", f"{told['rows_done']}, {told['state']}", told["rows_done"] == options.rows),
                 Aim("with a report, and no row in error", f"{told['row_errors']}", told["report"] and not told["row_errors"]),
                 Aim("no request fails", f"{failed} do", not failed),
-                Aim(
-                    f"health p99 within {1000 * MOST_SECONDS:.0f} ms",
-                    _marks(well, 99),
-                    np.percentile(well, 99) <= 1000 * MOST_SECONDS,
-                ),
+                Aim(f"health p99 within {1000 * MOST_SECONDS:.0f} ms", f"{p99:.1f} ms", p99 <= 1000 * MOST_SECONDS),
             ]
         )
 
