@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import RequestError, answer, refusal
@@ -29,10 +30,9 @@ class BodyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in self.streamed:
             return await self.app(scope, receive, send)
-        too_large = answer(413, "too_large", f"the body is larger than {self.max_bytes} bytes; send fewer reviews at a time")
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > self.max_bytes:
-            return await too_large(scope, receive, send)
+            return await self._too_large()(scope, receive, send)
         began = time.monotonic()
         try:
             async with asyncio.timeout(self.seconds):
@@ -44,12 +44,15 @@ class BodyLimit:
             return None
         Seen.of(scope).received = time.monotonic() - began
         if len(body) > self.max_bytes:
-            return await too_large(scope, receive, send)
+            return await self._too_large()(scope, receive, send)
         try:
             await self._wait_to_read(scope["path"], body)
         except RequestError as error:
             return await refusal(error)(scope, receive, send)
         return await self.app(scope, _replay(body, receive), send)
+
+    def _too_large(self) -> JSONResponse:
+        return answer(413, "too_large", f"the body is larger than {self.max_bytes} bytes; send fewer reviews at a time")
 
     async def _wait_to_read(self, path: str, body: bytes) -> None:
         """Until it is its turn, health at once; raises RequestError where there is too much in it."""

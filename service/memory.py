@@ -16,7 +16,6 @@ def give_back() -> None:
 def settle() -> None:
     """From now on only what is made later is searched for rubbish: all that was loaded takes a tenth of a second each time, in which
     nothing else runs."""
-    gc.collect()
     gc.freeze()
 
 
@@ -26,7 +25,8 @@ def unsettle() -> None:
 
 
 def forget() -> None:
-    """After another bundle: objects of the old one that hold each other go, and what was loaded is settled again."""
+    """After another bundle: objects of the old one that hold each other go, which takes a tenth of a second, and the new is settled."""
     unsettle()
+    gc.collect()
     settle()
     give_back()
