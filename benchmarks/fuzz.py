@@ -1,6 +1,9 @@
 """Bodies that nobody should send: the service stays up, answers each with its table of errors, and gives its memory back.
 
 python benchmarks/fuzz.py [--bodies 10000]
+
+The exit status is 1 where one is answered with 5xx, breaks a connection without having been too large, leaves an error in the log that nobody
+caught, or keeps its memory.
 """
 
 import argparse
@@ -19,6 +22,7 @@ import psutil
 
 from benchmarks.client import Client, classify_body
 from benchmarks.served import Served, serving
+from benchmarks.verdict import Aim, judge
 
 ADDRESSES = ("/v1/classify", "/predict", "/classify")
 TYPES = (
@@ -45,7 +49,8 @@ VALUES = (
     '"\\u0000"',
     '"\U0001f600"',
 )
-MEGABYTES = (1, 10, 31, 40)
+MEGABYTES = (1, 7, 10, 40)
+MOST_GROWTH = 0.05
 
 
 def main() -> None:
@@ -53,12 +58,12 @@ def main() -> None:
     parser.add_argument("--bodies", type=int, default=10_000)
     options = parser.parse_args()
     with TemporaryDirectory() as folder, serving(Path(folder), CANARY_SECONDS="2") as served:
-        asyncio.run(_run(served, options.bodies))
+        aims = asyncio.run(_run(served, options.bodies))
         errors = [line for line in served.output.read_text().splitlines() if '"error"' in line or "Traceback" in line]
-        print(f"uncaught errors in the log: {len(errors)} {errors[:3]}")
+        judge([*aims, Aim("no error in the log that nobody caught", f"{len(errors)} {errors[:3]}", not errors)])
 
 
-async def _run(served: Served, bodies: int) -> None:
+async def _run(served: Served, bodies: int) -> list[Aim]:
     chance, client = random.Random(0), Client(served.port)
     process = psutil.Process(served.process.pid)
     statuses: Counter[str] = Counter()
@@ -72,11 +77,21 @@ async def _run(served: Served, bodies: int) -> None:
         highest = max(highest, process.memory_info().rss / 1e6)
     answer = await client.ask("/v1/classify", classify_body(["Top!"]))
     await asyncio.sleep(4)
+    after = process.memory_info().rss / 1e6
     print("| body and status (0: connection closed) | times |\n|---|---|")
     for name, times in sorted(statuses.items()):
         print(f"| {name} | {times} |")
-    print(f"\na good request afterwards: {answer.status}; memory, MB: {before:.0f} before, ", end="")
-    print(f"{highest:.0f} at most, {process.memory_info().rss / 1e6:.0f} after")
+    print(
+        f"\na good request afterwards: {answer.status}; memory, MB: {before:.0f} before, {highest:.0f} at most, {after:.0f} after"
+    )
+    failed = {name: times for name, times in statuses.items() if name.split()[1].startswith("5")}
+    broken = {name: times for name, times in statuses.items() if name.split()[1] == "0" and not name.startswith("large")}
+    return [
+        Aim(f"{bodies} bodies, none answered with 5xx", f"{failed}", not failed),
+        Aim("no connection broken, but by a body over the limit", f"{broken}", not broken),
+        Aim("a good request is answered afterwards", str(answer.status), answer.status == 200),
+        Aim(f"memory returns to within {MOST_GROWTH:.0%}", f"{after / before - 1:+.1%}", after < (1 + MOST_GROWTH) * before),
+    ]
 
 
 def random_bytes(chance: random.Random) -> bytes:

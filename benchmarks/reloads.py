@@ -1,6 +1,8 @@
 """A hundred new bundles while requests go on: none may fail, and every answer names a bundle that there was.
 
 python benchmarks/reloads.py [--reloads 100]
+
+The exit status is 1 where a reload or a request failed, an answer names a bundle there never was, or memory still grows in the second half.
 """
 
 import argparse
@@ -21,9 +23,11 @@ import psutil
 
 from benchmarks.client import Client, classify_body
 from benchmarks.served import Served, serving
+from benchmarks.verdict import Aim, judge
 from model.bundle import DEFAULT_BUNDLE, Bundle, write_manifest
 
 CLIENTS = 4
+MOST_GROWTH = 0.05
 
 
 def main() -> None:
@@ -39,10 +43,10 @@ def main() -> None:
         with serving(
             Path(folder), "--bundle", str(Path(folder) / "bundle-0"), LOG_REQUESTS="false", CANARY_SECONDS="2"
         ) as served:
-            asyncio.run(_run(served, names, options.reloads))
+            judge(asyncio.run(_run(served, names, options.reloads)))
 
 
-async def _run(served: Served, names: dict[str, str], reloads: int) -> None:
+async def _run(served: Served, names: dict[str, str], reloads: int) -> list[Aim]:
     process = psutil.Process(served.process.pid)
     stop, seen, statuses = asyncio.Event(), Counter[str](), Counter[int]()
 
@@ -69,9 +73,18 @@ async def _run(served: Served, names: dict[str, str], reloads: int) -> None:
     print(f"reloads: {dict(done)}; seconds p50 / max: {np.median(taken):.2f} / {max(taken):.2f}")
     print(f"requests meanwhile: {dict(statuses)}; answered by {dict(seen)}")
     middle = len(memory) // 2
-    print(
-        f"memory, MB: first {memory[0]:.0f}, half-way {max(memory[:middle]):.0f} at most, then {max(memory[middle:]):.0f} at most"
-    )
+    highest, later = max(memory[:middle]), max(memory[middle:])
+    print(f"memory, MB: first {memory[0]:.0f}, half-way {highest:.0f} at most, then {later:.0f} at most")
+    return [
+        Aim(f"{reloads} reloads done", f"{done[200]}", done[200] == reloads),
+        Aim("no request failed", f"{sum(statuses.values()) - statuses[200]} of {sum(statuses.values())}", set(statuses) == {200}),
+        Aim("every answer names a bundle there was", f"{seen['UNKNOWN']} do not", not seen["UNKNOWN"]),
+        Aim(
+            f"memory grows by less than {MOST_GROWTH:.0%} in the second half",
+            f"{later / highest - 1:+.1%}",
+            later < (1 + MOST_GROWTH) * highest,
+        ),
+    ]
 
 
 if __name__ == "__main__":

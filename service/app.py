@@ -18,15 +18,19 @@ from service.errors import ReloadError
 from service.health import Health
 from service.jobs.running import running_jobs
 from service.keys import Keyring
+from service.lateness import watch_lateness
 from service.limit import BodyLimit
+from service.memory import settle, unsettle
 from service.metrics import Metrics
 from service.models import Model, Models
 from service.observe import Observe
 from service.priority import answer_first
+from service.room import Room
 from service.routes import about, admin, alias, classify, docs, feedback, jobs, labelstudio, page, stream
 from service.settings import Settings
 from service.stop import on_signals
 from service.traces import Traces
+from service.turns import Turns
 
 if TYPE_CHECKING:
     from service.feedback import FeedbackStore
@@ -51,13 +55,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         state.batcher = Batcher(max_tokens=chosen.queue_tokens, seen=metrics.batch)
         state.health = Health(state.models, state.batcher, every=chosen.canary_seconds)
         await state.health.check()
-        watching = asyncio.create_task(state.health.watch())
+        settle()
+        watching = [asyncio.create_task(task) for task in (state.health.watch(), watch_lateness(metrics.late.observe))]
         on_signals(drain=state.health.drain, seconds=chosen.drain_seconds, reload=partial(_reload, app, chosen.bundle))
         with running_jobs(chosen, lambda: state.models.current.predictor, state.batcher.read_bulk, metrics.results) as state.jobs:
             async with _feedback(chosen) as state.feedback:
                 yield
-        watching.cancel()
+        for task in watching:
+            task.cancel()
         state.batcher.close()
+        unsettle()
         if traces:
             await asyncio.to_thread(traces.close)
 
@@ -74,6 +81,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = chosen
     app.state.metrics = metrics
+    app.state.turns = Turns()
     _surround(app, chosen, metrics, traces)
     errors.install(app)
     app.include_router(classify.router)
@@ -114,7 +122,10 @@ def _reload(app: FastAPI, folder: Path) -> None:
 
 def _surround(app: FastAPI, settings: Settings, metrics: Metrics, traces: Traces | None) -> None:
     """Middleware; the last one added is the first to see a request."""
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.body_seconds, streamed=STREAMED)
+    app.add_middleware(
+        BodyLimit, max_bytes=settings.max_body_bytes, seconds=settings.body_seconds, turns=app.state.turns, streamed=STREAMED
+    )
+    app.add_middleware(Room, batcher=lambda: app.state.batcher)
     app.add_middleware(Access, keyring=Keyring(file=settings.keys_file, given=settings.keys))
     if settings.cors_origins:
         app.add_middleware(

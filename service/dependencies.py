@@ -32,7 +32,7 @@ async def _settings(request: Request) -> Settings:
 
 async def _reader(request: Request) -> Reader:
     state = request.app.state
-    return Reader(request, state.models.current, state.batcher, state.metrics, state.settings, state.shadow)
+    return Reader(request, state.models.current, state.batcher, state.metrics, state.settings, state.shadow, state.turns)
 
 
 async def _health(request: Request) -> Health:

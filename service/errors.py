@@ -64,12 +64,16 @@ def answer(status: int, error_type: str, message: str, *, retry_after: int | Non
     return JSONResponse({"error": message, "error_type": error_type}, status_code=status, headers=headers)
 
 
+def refusal(error: RequestError) -> JSONResponse:
+    return answer(error.status, error.error_type, str(error), retry_after=error.retry_after)
+
+
 def install(app: FastAPI) -> None:
     """Register the table on an application."""
 
     @app.exception_handler(RequestError)
     async def refused(_: Request, error: RequestError) -> JSONResponse:
-        return answer(error.status, error.error_type, str(error), retry_after=error.retry_after)
+        return refusal(error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:

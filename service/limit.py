@@ -3,29 +3,36 @@
 import asyncio
 import time
 
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import answer
+from service.errors import RequestError, answer, refusal
 from service.seen import Seen
+from service.turns import Turns
+from service.values import AT_ONCE, check_values
+
+HEALTH = {"/health/live", "/health/ready"}
 
 
 class BodyLimit:
     """Middleware that answers 413 to a body of more than `max_bytes`, 408 to one that takes more than `seconds`; the
     `streamed` paths bound their own."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int, seconds: float, streamed: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, app: ASGIApp, max_bytes: int, seconds: float, turns: Turns, streamed: frozenset[str] = frozenset()
+    ) -> None:
         self.app = app
         self.streamed = streamed
         self.max_bytes = max_bytes
         self.seconds = seconds
+        self.turns = turns
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in self.streamed:
             return await self.app(scope, receive, send)
-        refusal = answer(413, "too_large", f"the body is larger than {self.max_bytes} bytes; send fewer reviews at a time")
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > self.max_bytes:
-            return await refusal(scope, receive, send)
+            return await self._too_large()(scope, receive, send)
         began = time.monotonic()
         try:
             async with asyncio.timeout(self.seconds):
@@ -37,8 +44,22 @@ class BodyLimit:
             return None
         Seen.of(scope).received = time.monotonic() - began
         if len(body) > self.max_bytes:
-            return await refusal(scope, receive, send)
+            return await self._too_large()(scope, receive, send)
+        try:
+            await self._wait_to_read(scope["path"], body)
+        except RequestError as error:
+            return await refusal(error)(scope, receive, send)
         return await self.app(scope, _replay(body, receive), send)
+
+    def _too_large(self) -> JSONResponse:
+        return answer(413, "too_large", f"the body is larger than {self.max_bytes} bytes; send fewer reviews at a time")
+
+    async def _wait_to_read(self, path: str, body: bytes) -> None:
+        """Until it is its turn, health at once; raises RequestError where there is too much in it."""
+        if len(body) > AT_ONCE:
+            await check_values(body, self.turns)
+        elif path not in HEALTH:
+            await self.turns.mine()
 
 
 async def _body(receive: Receive, max_bytes: int) -> bytes | None:

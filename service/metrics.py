@@ -15,6 +15,7 @@ from service.settings import shared_metrics
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 TOKENS = (8, 16, 32, 64, 128, 256, 512, 1024, 2048)
+LATE = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1)
 SCORES = (0.05, 0.2, 0.4, 0.6, 0.8, 0.95)
 
 
@@ -40,6 +41,7 @@ class Metrics:
             "snaar_batch_requests", "requests in a batch", buckets=(1, 2, 4, 8, 16, 32, 64), registry=own
         )
         self.batch_seconds = Histogram("snaar_batch_seconds", "time of a batch", buckets=SECONDS, registry=own)
+        self.late = Histogram("snaar_loop_late_seconds", "how late the event loop is", buckets=LATE, registry=own)
         self.queue = Gauge("snaar_queue_tokens", "tokens waiting, by estimate", registry=own, multiprocess_mode="livesum")
         self.bulk = Gauge(
             "snaar_bulk_tokens", "tokens of files and streams waiting, by estimate", registry=own, multiprocess_mode="livesum"

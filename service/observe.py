@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import answer
 from service.metrics import Metrics
+from service.room import SCORED
 from service.seen import Seen
 from service.traces import Traces
 
@@ -76,7 +77,9 @@ def _method(scope: Scope) -> str:
 
 
 def _route(scope: Scope) -> str:
-    """The route's template: the address itself may hold anything."""
+    """The route's template: the address itself may hold anything, unless it is one that is refused before its route is looked up."""
+    if scope["path"] in SCORED:
+        return scope["path"]
     return getattr(scope.get("route"), "path", "none")
 
 

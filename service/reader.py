@@ -18,6 +18,7 @@ from service.models import Model
 from service.seen import Seen
 from service.settings import Settings
 from service.shadow import Shadow
+from service.turns import Turns
 
 Done = TypeVar("Done")
 
@@ -32,6 +33,7 @@ class Reader:
     metrics: Metrics
     settings: Settings
     shadow: Shadow | None
+    turns: Turns
 
     def check_count(self, field: str, count: int) -> None:
         """Refuse a request with no reviews or too many; `field` is where they stand."""
@@ -49,6 +51,7 @@ class Reader:
         short_enough = fitting(texts, max_characters=limit)
         seen.asked = time.monotonic()
         answer = await self._while_connected(short_enough)
+        await self.turns.mine()
         results = in_place(texts, answer.results, max_characters=limit)
         seen.waited, seen.computed, seen.steps = answer.waited, answer.computed, answer.stages
         seen.tokens = sum(result.tokens for result in results)
@@ -69,7 +72,7 @@ class Reader:
     def check_room(self) -> None:
         """Refuse what takes no room in the queue, such as a stream, while requests are refused."""
         if not self.batcher.room():
-            raise _overloaded(self.batcher.seconds_full)
+            raise overloaded(self.batcher.seconds_full)
 
     async def in_time(self, work: Coroutine[Any, Any, Done]) -> Done:
         """What work beside the queue gives; raises RequestError when the time is up."""
@@ -88,7 +91,7 @@ class Reader:
                 raise RequestError(499, "client_gone", "the client closed the connection before the answer")
             return reading.result()
         except QueueFull as full:
-            raise _overloaded(full.seconds) from None
+            raise overloaded(full.seconds) from None
         except TimeoutError:
             raise _too_slow(seconds) from None
         finally:
@@ -96,7 +99,8 @@ class Reader:
             leaving.cancel()
 
 
-def _overloaded(seconds: int) -> RequestError:
+def overloaded(seconds: int) -> RequestError:
+    """The refusal of a queue that is full for so many seconds."""
     return RequestError(429, "overloaded", f"too much is waiting; try again in {seconds} s", retry_after=seconds)
 
 

@@ -28,7 +28,7 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     scores: bool = False
-    lenses: list[str] | None = None
+    lenses: Annotated[list[str], Field(max_length=100, fail_fast=True)] | None = None
     redact: bool = False
 
 

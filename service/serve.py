@@ -1,5 +1,6 @@
 """`snaar serve`: uvicorn around the application, with one process or several."""
 
+import sys
 from copy import deepcopy
 from functools import partial
 from tempfile import TemporaryDirectory
@@ -21,6 +22,9 @@ def serve(settings: Settings) -> None:
             f"without keys the service listens to this machine only, not on {settings.host}: make a key with `snaar key NAME` and "
             "set SNAAR_KEYS_FILE, or set SNAAR_ALLOW_OPEN=true where something else guards the door"
         )
+    if keyring.open:
+        who = "only this machine" if is_loopback(settings.host) else "anybody who reaches the port"
+        sys.stderr.write(f"without keys {who} may ask; `snaar key NAME` makes one\n")
     if settings.workers == 1:
         return _run(settings)
     with TemporaryDirectory(prefix="snaar-metrics-") as folder:

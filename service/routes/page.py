@@ -50,7 +50,7 @@ def _page() -> tuple[str, str]:
     text = PAGE.read_text(encoding="utf-8")
     style, script = (_hash(text, tag) for tag in ("style", "script"))
     return text, (
-        f"default-src 'none'; style-src {style}; script-src {script}; connect-src 'self'; "
+        f"default-src 'none'; style-src {style}; script-src {script}; connect-src 'self'; img-src data:; "
         "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
     )
 

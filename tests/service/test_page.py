@@ -162,6 +162,13 @@ def test_what_is_wrong_is_sent_only_with_consent_and_taken_back(page: Chrome) ->
     assert not at(page, "feedback-back").is_displayed()
 
 
+def test_a_text_that_is_too_long_is_said_and_not_cut(page: Chrome) -> None:
+    page.execute_script("document.getElementById('text').value = 'Te laat. '.repeat(2300)")
+    at(page, "text").send_keys("!" + Keys.CONTROL + Keys.ENTER)
+    until(page, lambda: text(page, "error") == "Deze review is te lang; kort haar in.")
+    assert len(at(page, "text").get_property("value")) == 9 * 2300 + 1
+
+
 def test_nothing_typed_is_said_in_dutch(page: Chrome) -> None:
     at(page, "go").click()
     until(page, lambda: text(page, "error") == "Typ of plak eerst een review.")
@@ -209,6 +216,8 @@ def test_the_card_of_the_model_is_shown(page: Chrome) -> None:
     page.find_element(By.CSS_SELECTOR, "#card summary").click()
     until(page, lambda: page.find_elements(By.CSS_SELECTOR, "#card-text table td"))
     assert "snaar-nl" in text(page, "card-text")
+    table = page.find_element(By.CSS_SELECTOR, "#card-text [role=region][aria-label][tabindex='0'] table")
+    assert {head.get_attribute("scope") for head in table.find_elements(By.TAG_NAME, "th")} == {"col", "row"}
 
 
 def test_everything_has_a_name_for_a_screen_reader(page: Chrome) -> None:

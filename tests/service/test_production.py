@@ -61,6 +61,10 @@ def served(bundles: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield running
 
 
+def test_without_keys_it_says_who_may_ask(served: Served) -> None:
+    assert "without keys only this machine may ask" in served.output.read_text()
+
+
 def test_under_load_health_answers_at_once_and_what_does_not_fit_is_refused(served: Served) -> None:
     with ThreadPoolExecutor(24) as pool:
         asked = [pool.submit(ask, served, *[LONG] * 2) for _ in range(48)]
@@ -135,10 +139,21 @@ def test_no_text_of_a_request_is_in_log_metrics_or_errors(served: Served) -> Non
         HTTP.get(f"{url}/{CANARY}?q={CANARY}", headers={"x-request-id": CANARY, "x-api-key": CANARY}),
         HTTP.request(CANARY.upper(), f"{url}/v1/classify"),
         HTTP.post(f"{url}/v1/admin/reload", json={"bundle": CANARY + "/.."}),
+        HTTP.post(f"{url}/v1/classify", json={f"{CANARY}{number}": text for number in range(2000)}),
+        HTTP.post(f"{url}/v1/jobs?name={CANARY}.png", content=text),
+        HTTP.post(f"{url}/v1/jobs?name={CANARY}.csv&by={CANARY}", content=f"text\n{text}\n"),
+        HTTP.post(f"{url}/v1/feedback", json={"text": text, "wrong": [CANARY], "consent": True}),
+        HTTP.post(f"{url}/labelstudio/predict", json={"tasks": [{"data": {"text": text}}], "label_config": f"<{CANARY}"}),
     ]
     assert [answer.status_code for answer in answers if answer.status_code < 400] == []
     ask(served, text)
     HTTP.post(f"{url}/classify", json={"input": [text], "model": CANARY})
+    HTTP.post(f"{url}/v1/classify/stream", content=f'{{"text": "{text}"}}\n{{"{CANARY}"\n')
+    job = HTTP.post(f"{url}/v1/jobs?name={CANARY}.csv", content=f"{CANARY}\n{text}, al weken lang.\n").json()["id"]
+    kept = [path.name for path in (served.output.parent / "snaar-data").rglob("*")]
+    assert job in kept
+    assert [name for name in kept if CANARY.lower() in name.lower()] == []
+    HTTP.post(f"{url}/v1/jobs/{job}/cancel")
     assert [answer.text for answer in answers if CANARY in answer.text or CANARY in str(answer.headers)] == []
     assert CANARY not in HTTP.get(f"{url}/metrics").text
     printed = served.output.read_text()
