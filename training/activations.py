@@ -45,6 +45,7 @@ class Activations:
                 self.picked.update(node.output)
         self.initializers: list[onnx.TensorProto] = []
         self.found: dict[str, Whole] = {}
+        self.narrow: set[str] = set()  # activations whose channels are divided by their widths where they are made
         self.zeros: set[str] = set()
         self._constant("row_step", np.float32(1 / 127))
         self._constant("row_zero", np.uint8(128))
@@ -59,22 +60,38 @@ class Activations:
         """The activation in integers, with the nodes it takes; `weights` are the matrices it is multiplied with, (channels, outputs)."""
         if activation in self.found:
             return [], self.found[activation]
-        alike = activation in self.ranges and self.made_by.get(activation) in ALIKE
-        nodes, whole = self._with_one_step(activation, weights) if alike else self._row_by_row(activation)
+        if self.has_one_step(activation):
+            nodes, whole = self._with_one_step(activation, self.widths(activation, weights))
+        else:
+            nodes, whole = self._row_by_row(activation)
         self.found[activation] = whole
         return nodes, whole
 
-    def _with_one_step(self, activation: str, weights: list[np.ndarray]) -> tuple[list[onnx.NodeProto], Whole]:
+    def has_one_step(self, activation: str) -> bool:
+        """Whether all its rows are divided by the same."""
+        return activation in self.ranges and self.made_by.get(activation) in ALIKE
+
+    def widths(self, activation: str, weights: list[np.ndarray]) -> np.ndarray:
+        """What each channel is divided by and its weights multiplied with, (channels,) float64; their geometric mean is 1."""
+        found = self.ranges[activation]
+        largest = np.maximum(np.maximum(-found.lowest, found.highest), LEAST).astype(np.float64)
+        met = np.maximum(np.max([np.abs(weight).max(1) for weight in weights], axis=0), LEAST)
+        widths = largest**SMOOTHING / met ** (1 - SMOOTHING)
+        return widths / np.exp(np.log(widths).mean())
+
+    def _with_one_step(self, activation: str, widths: np.ndarray) -> tuple[list[onnx.NodeProto], Whole]:
         name, found = f"fixed{len(self.found)}", self.ranges[activation]
-        widths = _widths(found, weights)
         lowest, highest = min(0.0, float((found.lowest / widths).min())), max(0.0, float((found.highest / widths).max()))
         step = max((highest - lowest) / 255, LEAST)
+        narrow = activation in self.narrow
+        narrower = [] if narrow else [helper.make_node("Mul", [activation, f"{name}_narrower"], [f"{name}_narrow"])]
         self._constant(f"{name}_narrower", (1 / widths).astype(np.float32))
         self._constant(f"{name}_step", np.float32(step))
         self._constant(f"{name}_zero", np.uint8(round(-lowest / step)))
+        narrowed = activation if narrow else f"{name}_narrow"
         return [
-            helper.make_node("Mul", [activation, f"{name}_narrower"], [f"{name}_narrow"]),
-            helper.make_node("QuantizeLinear", [f"{name}_narrow", f"{name}_step", f"{name}_zero"], [f"{name}_whole"]),
+            *narrower,
+            helper.make_node("QuantizeLinear", [narrowed, f"{name}_step", f"{name}_zero"], [f"{name}_whole"]),
         ], Whole(f"{name}_whole", f"{name}_zero", f"{name}_step", None, widths)
 
     def _row_by_row(self, activation: str) -> tuple[list[onnx.NodeProto], Whole]:
@@ -106,11 +123,3 @@ class Activations:
 
     def _constant(self, name: str, value: np.ndarray | np.generic) -> None:
         self.initializers.append(numpy_helper.from_array(np.asarray(value), name))
-
-
-def _widths(found: Range, weights: list[np.ndarray]) -> np.ndarray:
-    """What each channel is divided by and its weights multiplied with, (channels,) float64; their geometric mean is 1."""
-    largest = np.maximum(np.maximum(-found.lowest, found.highest), LEAST).astype(np.float64)
-    met = np.maximum(np.max([np.abs(weight).max(1) for weight in weights], axis=0), LEAST)
-    widths = largest**SMOOTHING / met ** (1 - SMOOTHING)
-    return widths / np.exp(np.log(widths).mean())

@@ -14,7 +14,8 @@ import onnx
 from onnx import helper, numpy_helper
 
 from model.encode import Window
-from training.activations import Activations
+from training.activations import Activations, Whole
+from training.attention import Attention, attentions
 from training.ranges import observe
 
 RUNTIME = "com.microsoft"  # the domain of onnxruntime's own operators
@@ -35,6 +36,19 @@ class Product:
     @property
     def activation(self) -> str:
         return str(self.node.input[0])
+
+    @property
+    def output(self) -> str:
+        return str(self.node.output[0])
+
+    @property
+    def biased(self) -> str:
+        """The output of the node that adds the bias."""
+        return self.output if self.adding is None else str(self.adding.output[0])
+
+    @property
+    def outputs(self) -> int:
+        return int(self.weight.shape[1])
 
 
 def quantise(source: Path, target: Path, *, examples: list[Window], smallest: int = SMALLEST_WEIGHT) -> int:
@@ -96,6 +110,12 @@ class _Rewriter:
         self.constants = {tensor.name: tensor for tensor in graph.initializer}
         self.products = products
         self.activations = activations
+        self.readers: dict[str, list[str]] = {}  # tensor → the outputs of the nodes that read it
+        for node in graph.node:
+            for tensor in node.input:
+                self.readers.setdefault(tensor, []).append(node.output[0])
+        self.attentions = self._attentions(graph)
+        self.gone = {name for attention in self.attentions.values() for name in attention.inside}
         self.added: set[str] = set()  # outputs of nodes whose bias a product adds
         self.count = 0
         self.own: list[onnx.TensorProto] = []
@@ -105,6 +125,10 @@ class _Rewriter:
         return [*self.own, *self.activations.initializers]
 
     def rewritten(self, node: onnx.NodeProto) -> list[onnx.NodeProto]:
+        if attention := self.attentions.get(node.output[0]):
+            return self._attention(attention)
+        if node.output[0] in self.gone:
+            return []
         if product := self.products.get(node.output[0]):
             return self._product(product)
         if node.output[0] in self.added:
@@ -113,16 +137,64 @@ class _Rewriter:
             return self._table(node)
         return [node]
 
+    def _attentions(self, graph: onnx.GraphProto) -> dict[str, Attention]:
+        """Those that read one activation whose rows are divided by the same, by their last output."""
+        biased = {product.output: product.biased for product in self.products.values()}
+        found = attentions(graph, biased, {product.output: product.outputs for product in self.products.values()})
+        read = {last: {self.products[name].activation for name in attention.products} for last, attention in found.items()}
+        return {
+            last: attention
+            for last, attention in found.items()
+            if len(read[last]) == 1 and all(map(self.activations.has_one_step, read[last]))
+        }
+
+    def _attention(self, attention: Attention) -> list[onnx.NodeProto]:
+        """Queries, keys and values as one product, within the operator that goes on with them; what it makes is narrow already."""
+        name, products = self._name("q"), [self.products[output] for output in attention.products]
+        activation, last = products[0].activation, attention.inside[-1]
+        nodes, whole = self.activations.whole(activation, self._weights(activation))
+        weight, steps = _in_columns(np.concatenate([product.weight for product in products], axis=1), whole)
+        bias = np.concatenate([self._bias(product) for product in products])
+        if narrower := self._narrower(last):
+            steps[-len(narrower) :] *= narrower
+            bias[-len(narrower) :] *= narrower
+        for part, value in (("weight", weight), ("steps", steps.astype(np.float32)), ("bias", bias.astype(np.float32))):
+            self._constant(f"{name}_{part}", value)
+        self._constant(f"{name}_width", np.array([len(weight)], dtype=np.int64))
+        inputs = [f"{name}_batch", f"{name}_weight", f"{name}_bias", whole.step, f"{name}_steps", "", whole.zero]
+        return [
+            *nodes,
+            helper.make_node("Shape", ["input_ids"], [f"{name}_lead"]),
+            helper.make_node("Concat", [f"{name}_lead", f"{name}_width"], [f"{name}_shape"], axis=0),
+            helper.make_node("Reshape", [whole.integers, f"{name}_shape"], [f"{name}_batch"]),
+            helper.make_node("QAttention", inputs, [last], num_heads=attention.heads, domain=RUNTIME),
+        ]
+
+    def _narrower(self, last: str) -> list[float]:
+        """What makes the channels of attention narrow, done by its values where nothing but products reads it; else nothing."""
+        [made, *others] = self.readers[last]
+        read_by = self.readers.get(made, [])
+        if others or not read_by or not all(name in self.products for name in read_by) or not self.activations.has_one_step(made):
+            return []
+        self.activations.narrow.add(made)
+        return list(1 / self.activations.widths(made, self._weights(made)))
+
+    def _weights(self, activation: str) -> list[np.ndarray]:
+        return [product.weight for product in self.products.values() if product.activation == activation]
+
+    def _bias(self, product: Product) -> np.ndarray:
+        return (
+            np.zeros(product.outputs, np.float32) if product.bias is None else numpy_helper.to_array(self.constants[product.bias])
+        )
+
     def _product(self, product: Product) -> list[onnx.NodeProto]:
         name = self._name("q")
-        weights = [other.weight for other in self.products.values() if other.activation == product.activation]
-        nodes, whole = self.activations.whole(product.activation, weights)
-        weight = product.weight if whole.widths is None else product.weight * whole.widths[:, None]
-        steps = np.maximum(np.abs(weight).max(0), 1e-12) / 127
-        self._constant(f"{name}_weight", np.rint(weight / steps).astype(np.int8))
+        nodes, whole = self.activations.whole(product.activation, self._weights(product.activation))
+        weight, steps = _in_columns(product.weight, whole)
+        self._constant(f"{name}_weight", weight)
         self._constant(f"{name}_steps", steps.astype(np.float32))
         inputs = [whole.integers, f"{name}_weight", whole.step, f"{name}_steps", whole.zero]
-        output = product.node.output[0]
+        output = product.output
         if whole.step_of_row is None:
             if product.adding is not None:
                 self.added.add(product.adding.output[0])
@@ -137,8 +209,9 @@ class _Rewriter:
 
     def _is_large_table(self, name: str) -> bool:
         tensor = self.constants.get(name)
-        floats = tensor is not None and tensor.data_type == onnx.TensorProto.FLOAT and len(tensor.dims) == 2
-        return floats and bool(np.prod(tensor.dims) > LARGE_TABLE)
+        if tensor is None or tensor.data_type != onnx.TensorProto.FLOAT or len(tensor.dims) != 2:
+            return False
+        return bool(np.prod(tensor.dims) > LARGE_TABLE)
 
     def _table(self, node: onnx.NodeProto) -> list[onnx.NodeProto]:
         """An embedding table in int8 with a scale for each row."""
@@ -159,6 +232,13 @@ class _Rewriter:
 
     def _constant(self, name: str, value: np.ndarray) -> None:
         self.own.append(numpy_helper.from_array(value, name))
+
+
+def _in_columns(weight: np.ndarray, whole: Whole) -> tuple[np.ndarray, np.ndarray]:
+    """Weights that meet such integers, as int8 with a step a column: (channels, outputs) and (outputs,)."""
+    met = weight if whole.widths is None else weight * whole.widths[:, None]
+    steps = np.maximum(np.abs(met).max(0), 1e-12) / 127
+    return np.rint(met / steps).astype(np.int8), steps
 
 
 def _without_bias(node: onnx.NodeProto) -> onnx.NodeProto:

@@ -1,10 +1,12 @@
 """Any encoder can be the base: it trains, exports, and the runtime gives what transformers' own pipeline gives."""
 
+import json
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from transformers import pipeline
 
@@ -67,6 +69,9 @@ def test_int8_is_close_to_float_and_does_not_depend_on_the_batch(trained: Path, 
         for window, found, true in zip(windows, whole.run(windows), exact, strict=True):
             assert np.abs(found - true).max() < 0.2
             assert (whole.run([window])[0] == found).all()
+        attentions = [node for node in onnx.load(tmp_path / "int8.onnx").graph.node if node.op_type == "QAttention"]
+        plain = json.loads((trained / "config.json").read_text())["model_type"] != "modernbert"
+        assert len(attentions) == (2 if plain and examples else 0)
 
 
 def test_a_retrained_bundle_is_served(base: Path, data: Path, tmp_path: Path) -> None:
