@@ -45,6 +45,7 @@ class Activations:
                 self.picked.update(node.output)
         self.initializers: list[onnx.TensorProto] = []
         self.found: dict[str, Whole] = {}
+        self.even: set[str] = set()  # activations whose channels are as wide as each other
         self.narrow: set[str] = set()  # activations whose channels are divided by their widths where they are made
         self.zeros: set[str] = set()
         self._constant("row_step", np.float32(1 / 127))
@@ -69,11 +70,13 @@ class Activations:
 
     def has_one_step(self, activation: str) -> bool:
         """Whether all its rows are divided by the same."""
-        return activation in self.ranges and self.made_by.get(activation) in ALIKE
+        return activation in self.even or (activation in self.ranges and self.made_by.get(activation) in ALIKE)
 
     def widths(self, activation: str, weights: list[np.ndarray]) -> np.ndarray:
         """What each channel is divided by and its weights multiplied with, (channels,) float64; their geometric mean is 1."""
         found = self.ranges[activation]
+        if activation in self.even:
+            return np.ones(len(weights[0]))
         largest = np.maximum(np.maximum(-found.lowest, found.highest), LEAST).astype(np.float64)
         met = np.maximum(np.max([np.abs(weight).max(1) for weight in weights], axis=0), LEAST)
         widths = largest**SMOOTHING / met ** (1 - SMOOTHING)
@@ -83,7 +86,7 @@ class Activations:
         name, found = f"fixed{len(self.found)}", self.ranges[activation]
         lowest, highest = min(0.0, float((found.lowest / widths).min())), max(0.0, float((found.highest / widths).max()))
         step = max((highest - lowest) / 255, LEAST)
-        narrow = activation in self.narrow
+        narrow = activation in self.narrow | self.even
         narrower = [] if narrow else [helper.make_node("Mul", [activation, f"{name}_narrower"], [f"{name}_narrow"])]
         self._constant(f"{name}_narrower", (1 / widths).astype(np.float32))
         self._constant(f"{name}_step", np.float32(step))
