@@ -25,7 +25,8 @@ def in_parts(graph: onnx.GraphProto, products: dict[str, Product], activations: 
     """The products with the channels of GELU between them in parts, whose activations then have one step."""
     constants = {tensor.name: tensor for tensor in graph.initializer}
     changed = dict(products)
-    for before, after in _around_gelu(graph, products, activations):
+    for names in _around_gelu(graph, products, activations):
+        before, after = (changed[name] for name in names)
         assert before.bias is not None and before.adding is not None
         found = activations.ranges[after.activation]
         most, parts = _parts(found.highest)
@@ -45,10 +46,8 @@ def in_parts(graph: onnx.GraphProto, products: dict[str, Product], activations: 
     return changed
 
 
-def _around_gelu(
-    graph: onnx.GraphProto, products: dict[str, Product], activations: Activations
-) -> Iterator[tuple[Product, Product]]:
-    """The product before and the one after each GELU that nothing else reads and whose range is known."""
+def _around_gelu(graph: onnx.GraphProto, products: dict[str, Product], activations: Activations) -> Iterator[tuple[str, str]]:
+    """The outputs of the product before and of the one after each GELU that nothing else reads and whose range is known."""
     read_by: dict[str, list[str]] = {}
     for node in graph.node:
         for name in node.input:
@@ -58,7 +57,7 @@ def _around_gelu(
             continue
         readers = read_by.get(before.biased, [])
         if len(readers) == 1 and readers[0] in products and before.biased in activations.ranges:
-            yield before, products[readers[0]]
+            yield before.output, readers[0]
 
 
 def _parts(highest: np.ndarray) -> tuple[float, list[tuple[int, int]]]:
