@@ -73,28 +73,6 @@ def test_int8_is_close_to_float_and_does_not_depend_on_the_batch(trained: Path, 
         plain = json.loads((trained / "config.json").read_text())["model_type"] != "modernbert"
         assert len(attentions) == (2 if plain and examples else 0)
 
-    if plain:
-        _send_a_channel_far(tmp_path / "float.onnx")
-        exact = Network.load(tmp_path / "float.onnx", threads=1).run(windows)
-        quantise(tmp_path / "float.onnx", tmp_path / "int8.onnx", examples=windows, smallest=100)
-        for found, true in zip(Network.load(tmp_path / "int8.onnx", threads=1).run(windows), exact, strict=True):
-            assert np.abs(found - true).max() < 0.2
-
-
-def _send_a_channel_far(path: Path) -> None:
-    """One channel of the first GELU reaches 40 or so, where the others stay below 2, and is made to count."""
-    model = onnx.load(path)
-    constants = {tensor.name: tensor for tensor in model.graph.initializer}
-    gelu = next(node for node in model.graph.node if node.op_type == "BiasGelu")
-    before = next(node for node in model.graph.node if gelu.input[0] in node.output)
-    after = next(node for node in model.graph.node if gelu.output[0] in node.input)
-    into, out_of = (onnx.numpy_helper.to_array(constants[node.input[1]]).copy() for node in (before, after))
-    into[:, 0] *= 200
-    out_of[0] = np.linspace(-0.1, 0.1, out_of.shape[1])
-    for node, values in ((before, into), (after, out_of)):
-        constants[node.input[1]].CopyFrom(onnx.numpy_helper.from_array(values, node.input[1]))
-    onnx.save(model, path)
-
 
 def test_a_retrained_bundle_is_served(base: Path, data: Path, tmp_path: Path) -> None:
     config = tmp_path / "tiny.toml"
