@@ -16,6 +16,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks.setting import describe, reviews
+from model.bundle import DEFAULT_BUNDLE
 from model.predictor import Predictor
 
 TOKENS, REPEATS = 2048, 20
@@ -24,8 +25,9 @@ TOKENS, REPEATS = 2048, 20
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--reviews", type=int, default=1000)
+    parser.add_argument("--bundle", type=Path, default=DEFAULT_BUNDLE)
     options = parser.parse_args()
-    predictor = Predictor.load()
+    predictor = Predictor.load(options.bundle)
     texts = reviews(options.reviews)
     describe(predictor, texts)
     graph = onnx.load(predictor.bundle.path("model.onnx")).graph
@@ -59,7 +61,8 @@ def _tokens_a_second(shapes: list[tuple[int, ...]], kind: str) -> float:
             inputs[source] = np.ones((TOKENS, rows), np.float32)
             weights.append(numpy_helper.from_array(np.ones((rows, columns), np.float32), f"w{number}"))
             nodes.append(helper.make_node("MatMul", [source, f"w{number}"], [f"out{number}"]))
-    weights.append(numpy_helper.from_array(np.array(128, np.uint8), "zero"))
+    if kind == "int8":
+        weights.append(numpy_helper.from_array(np.array(128, np.uint8), "zero"))
     types = (TensorProto.UINT8, TensorProto.INT32) if kind == "int8" else (TensorProto.FLOAT, TensorProto.FLOAT)
     made = helper.make_graph(
         nodes, "limit",

@@ -4,7 +4,7 @@
     peers/bin/pip install torch==2.13.0 -r benchmarks/peers/requirements.txt
     python benchmarks/serving.py --trained runs/retrain/trained --peers peers/bin [--seconds 15] [--clients 1 8 32 128]
 
-`--trained` is the transformers folder of the network (`training retrain` leaves it in its `--work`). infinity and the pipeline run
+`--alone` leaves the others out, and needs neither of the two. `--trained` is the transformers folder of the network (`training retrain` leaves it in its `--work`). infinity and the pipeline run
 its encoder in float32, infinity through optimum and onnxruntime; LitServe runs the bundle's own ONNX file.
 """
 
@@ -51,40 +51,49 @@ class Server:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--trained", type=Path, required=True)
-    parser.add_argument("--peers", type=Path, required=True)
+    parser.add_argument("--alone", action="store_true", help="measure Snaar only")
+    parser.add_argument("--trained", type=Path)
+    parser.add_argument("--peers", type=Path)
     parser.add_argument("--bundle", type=Path, default=DEFAULT_BUNDLE)
     parser.add_argument("--seconds", type=float, default=15)
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32, 128])
     options = parser.parse_args()
+    if not options.alone and not (options.trained and options.peers):
+        parser.error("give --trained and --peers, or --alone")
     predictor = Predictor.load(options.bundle)
     texts = reviews(2000)
     describe(predictor, texts)
-    started = time.perf_counter()
+    started, used = time.perf_counter(), time.process_time()
     list(predictor.stream(texts))
-    print(f"in process, for comparison: {len(texts) / (time.perf_counter() - started):.0f} reviews/s\n")
-    print("| server | clients | requests/s | p50 / p99, ms | errors |\n|---|---|---|---|---|")
+    taken, used = time.perf_counter() - started, time.process_time() - used
+    print(
+        f"in process, for comparison: {len(texts) / taken:.0f} reviews/s, {1000 * used / len(texts):.2f} ms of processor time each\n"
+    )
+    print(
+        "| server | clients | requests/s | p50 / p99, ms | errors | processor time a request, ms: server / client |\n|---|---|---|---|---|---|"
+    )
     with TemporaryDirectory() as made:
-        folder = for_peers(options.trained, Path(made) / "trained", options.peers)
-        for server in _servers(options.bundle, folder, options.peers, texts):
-            with _running(server, Path(made)) as port:
+        servers = [_snaar(options.bundle, Path(made), texts)]
+        if not options.alone:
+            folder = for_peers(options.trained, Path(made) / "trained", options.peers)
+            servers += _others(options.bundle, folder, options.peers, texts)
+        for server in servers:
+            with _running(server, Path(made)) as (port, process):
                 for clients in options.clients:
+                    before = _processor_seconds(process), time.process_time()
                     answers = asyncio.run(_ask(server, port, clients, options.seconds))
-                    print(_row(server, clients, answers, options.seconds), flush=True)
+                    spent = _processor_seconds(process) - before[0], time.process_time() - before[1]
+                    print(_row(server, clients, answers, options.seconds, spent), flush=True)
 
 
-def _servers(bundle: Path, folder: Path, peers: Path, texts: list[str]) -> list[Server]:
+def _snaar(bundle: Path, folder: Path, texts: list[str]) -> Server:
+    start = [sys.executable, "-c", "from service.cli import main; main()", "serve"]
+    command = [*start, "--bundle", str(bundle.absolute()), "--port", "PORT"]
+    return Server("Snaar", command, folder, "/v1/classify", [classify_body([text]) for text in texts])
+
+
+def _others(bundle: Path, folder: Path, peers: Path, texts: list[str]) -> list[Server]:
     python = str(peers.absolute() / "python")
-    snaar = [
-        sys.executable,
-        "-c",
-        "from service.cli import main; main()",
-        "serve",
-        "--bundle",
-        str(bundle.absolute()),
-        "--port",
-        "PORT",
-    ]
     # infinity finds the ONNX file of a local model only in the folder it runs in
     infinity = [
         str(peers.absolute() / "infinity_emb"), "v2", "--model-id", ".", "--served-model-name", "peer", "--engine", "optimum",
@@ -92,7 +101,6 @@ def _servers(bundle: Path, folder: Path, peers: Path, texts: list[str]) -> list[
     ]  # fmt: skip
     asked = [json.dumps({"model": "peer", "input": [text]}).encode() for text in texts]
     return [
-        Server("Snaar", snaar, folder, "/v1/classify", [classify_body([text]) for text in texts]),
         Server("infinity, optimum", infinity, folder, "/classify", asked),
         Server(
             "LitServe, our ONNX file", [python, str(PEERS / "lit.py"), str(bundle.absolute()), "PORT"], folder, "/classify", asked
@@ -114,7 +122,8 @@ def for_peers(trained: Path, folder: Path, peers: Path) -> Path:
 
 
 @contextmanager
-def _running(server: Server, folder: Path) -> Iterator[int]:
+def _running(server: Server, folder: Path) -> Iterator[tuple[int, int]]:
+    """A server's port and process, once it answers."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -125,7 +134,7 @@ def _running(server: Server, folder: Path) -> Iterator[int]:
         process = subprocess.Popen(command, env=settings, cwd=server.folder, stdout=out, stderr=out)
         try:
             asyncio.run(_until_up(server, port, process, folder))
-            yield port
+            yield port, process.pid
         finally:
             process.terminate()
             process.wait(30)
@@ -156,11 +165,22 @@ async def _ask(server: Server, port: int, clients: int, seconds: float) -> list[
     return [answer for answers in await asyncio.gather(*map(one, range(clients))) for answer in answers]
 
 
-def _row(server: Server, clients: int, answers: list[Answer], seconds: float) -> str:
+def _processor_seconds(process: int) -> float:
+    """What a process and those it started have used so far."""
+    whole = 0.0
+    for task in Path(f"/proc/{process}/task").iterdir():
+        whole += sum(_processor_seconds(int(child)) for child in (task / "children").read_text().split())
+    used = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]  # user and system time, in ticks
+    return whole + sum(map(int, used)) / os.sysconf("SC_CLK_TCK")
+
+
+def _row(server: Server, clients: int, answers: list[Answer], seconds: float, spent: tuple[float, float]) -> str:
     good = [1000 * answer.seconds for answer in answers if answer.status == 200]
     middle, late = np.percentile(good, [50, 99]) if good else (float("nan"), float("nan"))
     rate = len(good) / seconds
-    return f"| {server.name} | {clients} | {rate:.0f} | {middle:.0f} / {late:.0f} | {len(answers) - len(good)} |"
+    server_ms, client_ms = (1000 * part / max(len(answers), 1) for part in spent)
+    told = f"| {server.name} | {clients} | {rate:.0f} | {middle:.0f} / {late:.0f} | {len(answers) - len(good)} |"
+    return f"{told} {server_ms:.2f} / {client_ms:.2f} |"
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from transformers import AutoTokenizer, pipeline  # noqa: E402
 
 from benchmarks.serving import PEERS, for_peers  # noqa: E402
 from benchmarks.setting import describe, reviews  # noqa: E402
+from model.bundle import DEFAULT_BUNDLE  # noqa: E402
 from model.infer import Network  # noqa: E402
 from model.predictor import Predictor  # noqa: E402
 from training.network import export_network  # noqa: E402
@@ -40,8 +41,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--trained", type=Path)
     parser.add_argument("--peers", type=Path)
+    parser.add_argument("--bundle", type=Path, default=DEFAULT_BUNDLE)
     options = parser.parse_args()
-    predictor = Predictor.load()
+    predictor = Predictor.load(options.bundle)
     texts = reviews(options.reviews)
     describe(predictor, texts)
     with TemporaryDirectory() as made:
@@ -57,7 +59,7 @@ def main() -> None:
         dynamic = replace(predictor, network=Network.load(Path(made) / "dynamic.onnx"))
         classify = pipeline("text-classification", model=str(folder), top_k=None, device="cpu", dtype=torch.float32)
         ways: dict[str, Callable[[], Any]] = {
-            "Snaar Predictor (int8 by row)": lambda: list(predictor.stream(texts)),
+            "Snaar Predictor (int8)": lambda: list(predictor.stream(texts)),
             "Predictor, float32 network": lambda: list(exact.stream(texts)),
             "Predictor, onnxruntime dynamic int8 (not invariant)": lambda: list(dynamic.stream(texts)),
             "transformers pipeline, torch float32, batch 32": lambda: classify(texts, batch_size=32, truncation=True),

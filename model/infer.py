@@ -1,6 +1,6 @@
 """Windows → logits, on the CPU through onnxruntime.
 
-Only windows of equal length share a batch, so nothing is ever padded; together with the network's quantisation by row
+Only windows of equal length share a batch, so nothing is ever padded; together with how the network is quantised
 (`training/quantise.py`) this makes a window's logits independent of its neighbours, to the last bit. A batch runs on one
 processor and batches run side by side: splitting each of a thousand small steps over processors costs more than it gains.
 """

@@ -19,7 +19,7 @@ from model.score import Result, Scorer, Span
 from model.split import Splitter
 from model.taxonomy import Taxonomy
 
-AT_ONCE = 512
+AT_ONCE = 1024  # reviews whose windows may share batches: of 512 fewer have an equal length, which takes 4 % more time
 POLICY = "balanced"
 
 

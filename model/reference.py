@@ -1,11 +1,10 @@
 """How reviews look, in counts of labels and of lengths. A bundle carries those of reviews like the ones it should meet; never text."""
 
 import json
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-
-import numpy as np
 
 from model.bundle import REFERENCE, Bundle
 from model.errors import BundleError
@@ -31,7 +30,7 @@ class Reference:
         for result in results:
             if result.status == "ok":
                 labels.update(label.id + label.sign for label in result.labels)
-                lengths[np.searchsorted(LENGTHS, result.tokens)] += 1
+                lengths[bisect_left(LENGTHS, result.tokens)] += 1
         return cls(sum(lengths), dict(labels), lengths)
 
     def __add__(self, other: "Reference") -> "Reference":

@@ -1,6 +1,6 @@
 """Logits → what a review says: calibrated scores, the labels above their thresholds, and the sentences that prove them."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -58,7 +58,13 @@ class Result:
 
     def to_dict(self, *, scores: bool = False) -> dict[str, Any]:
         """The result as JSON-ready data: the same object from every door."""
-        data = asdict(self)
+        data = {
+            **vars(self),
+            "labels": [{**vars(label), "evidence": [{**vars(span)} for span in label.evidence]} for label in self.labels],
+            "scores": {**self.scores},
+            "sentences": [{**vars(span)} for span in self.sentences],
+            "warnings": [*self.warnings],
+        }  # dataclasses.asdict takes ten times as long
         if not scores or self.status == "error":
             del data["scores"]
         if self.status == "ok":

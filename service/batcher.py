@@ -22,6 +22,7 @@ from model.score import Result
 from service.priority import stand_back
 
 BATCH_TOKENS = 1024  # what one batch holds, by estimate: 0.05 s at 19,032 tokens/s (benchmarks/RESULTS.md)
+CROWD, CROWDED = 32, 4  # requests waiting from which a batch grows with them, and how many times it grows at most
 SLICE_TOKENS = 256  # what a request gets before the next has its turn
 RECENT = 1.0  # seconds after a request in which bulk is read slice by slice: the next may come, and would wait for a whole batch
 PATIENCE = 4  # batches after which a slice of bulk is read though requests wait
@@ -232,7 +233,11 @@ class Batcher:
         turn_of_bulk = self.bulk and self.passed_over >= PATIENCE
         self.passed_over = 0 if turn_of_bulk else self.passed_over + 1
         some = self._slices(self.bulk, SLICE_TOKENS) if turn_of_bulk else []
-        return [*some, *self._slices(self.queue, BATCH_TOKENS)]
+        return [*some, *self._slices(self.queue, self._room())]
+
+    def _room(self) -> int:
+        """Tokens of the next batch. In a crowd it is larger: its texts find more of their own length, which are read together."""
+        return int(BATCH_TOKENS * min(CROWDED, max(1, len(self.queue) / CROWD)))
 
     @property
     def bulk_load(self) -> int:

@@ -17,6 +17,18 @@ THREADS = ThreadPoolExecutor(2, thread_name_prefix="beside")
 
 async def beside(texts: list[str], work: Callable[[], Done], *, heavy: bool = False) -> Done:
     """What `work` on texts gives; `heavy` work is always done by a thread."""
-    if not heavy and sum(len(text) + A_TEXT for text in texts) <= LIGHT:
+    if not heavy and _is_light(texts):
         return work()
     return await asyncio.get_running_loop().run_in_executor(THREADS, work)
+
+
+async def afterwards(texts: list[str], work: Callable[[], object]) -> None:
+    """`work` on texts which an answer need not wait for: where it is little, it is done when the answer has been written."""
+    if _is_light(texts):
+        asyncio.get_running_loop().call_soon(work)
+    else:
+        await beside(texts, work)
+
+
+def _is_light(texts: list[str]) -> bool:
+    return sum(len(text) + A_TEXT for text in texts) <= LIGHT

@@ -10,7 +10,7 @@ from fastapi import Request
 
 from model.score import Result
 from service.batcher import Answer, Batcher, Place, QueueFull
-from service.beside import beside
+from service.beside import afterwards, beside
 from service.classify import fitting, in_place
 from service.errors import RequestError
 from service.metrics import Metrics
@@ -55,7 +55,7 @@ class Reader:
         results = in_place(texts, answer.results, max_characters=limit)
         seen.waited, seen.computed, seen.steps = answer.waited, answer.computed, answer.stages
         seen.tokens = sum(result.tokens for result in results)
-        await beside(texts, lambda: self.metrics.results(results))
+        await afterwards(texts, lambda: self.metrics.results(results))
         if self.shadow:
             self.shadow.follow(short_enough, answer.results, self.batcher, self.metrics)
         return results

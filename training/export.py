@@ -25,22 +25,27 @@ from model.bundle import (
     file_sha256,
     write_manifest,
 )
+from model.encode import Encoder, Window
 from model.infer import Network
+from model.normalise import normalise
 from model.predictor import POLICY, Predictor
 from model.reference import Reference
 from model.taxonomy import DEFAULT_PATH, Taxonomy
 from training.calibrate import Evidence, fit
-from training.dataset import LabelledReview
+from training.dataset import LabelledReview, read
 from training.errors import DataError, GateError
 from training.evaluate import TestSet
 from training.files import write_atomically
 from training.network import export_network
 from training.quantise import quantise
 from training.readings import review_labels, review_logits
+from training.train import encoder_of
 from training.wide import Wide
 
 MAX_FLIPS = 0.005
 MAX_F1_LOSS = 0.005
+EXAMPLES = 200  # reviews of each set, about
+DATA = Path(__file__).with_name("data")
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ def export(
         folder = Path(made) / "bundle"
         folder.mkdir()
         export_network(trained, Path(made) / "float32.onnx", wide=Wide.load(trained))
-        quantise(Path(made) / "float32.onnx", folder / NETWORK)
+        quantise(Path(made) / "float32.onnx", folder / NETWORK, examples=_examples(sets, encoder_of(trained, window)))
         shutil.copy(trained / TOKENIZER, folder / TOKENIZER)
         shutil.copy(DEFAULT_PATH, folder / TAXONOMY)
         (folder / CARD).write_text("", encoding="utf-8")
@@ -132,6 +137,18 @@ def export(
             shutil.rmtree(output)
         shutil.move(folder, output)
     return parity
+
+
+def _examples(sets: list[TestSet], encoder: Encoder) -> list[Window]:
+    """What activations are observed on: reviews of each set, spread over it, and ours, so that a few reviews are no narrow view."""
+    some = [review for s in sets for review in _spread([review.sentences for review in s.reviews])]
+    ours = _spread([review.sentences for review in read(sorted(DATA.glob("g*-01.rev")), Taxonomy.load())])
+    texts = [[normalise(sentence).text for sentence in sentences] for sentences in [*some, *ours]]
+    return [window for windows in encoder.encode(texts) for window in windows]
+
+
+def _spread(reviews: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    return reviews[:: max(1, len(reviews) // EXAMPLES)]
 
 
 def add_figures(folder: Path, text: str, measured: dict[str, dict[str, float]]) -> None:

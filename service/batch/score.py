@@ -27,7 +27,7 @@ from service.batch.table import BROKEN, EXTRA, UNREADABLE, Row, Table, file_hash
 from service.batch.write import Style, mended, write
 from service.classify import Read, classify
 
-AT_ONCE, KEPT_AT_ONCE = 512, 256  # rows looked at together; texts read together, of which two lots are lost at most when killed
+AT_ONCE, KEPT_AT_ONCE = 1024, 256  # rows looked at together; texts read together, of which two lots are lost at most when killed
 PREFIX = "snaar_"
 EVIDENCE_LENSES = ("tier", "motivator", "engagement")
 SHOWN_ROWS = 20

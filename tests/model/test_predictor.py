@@ -113,7 +113,7 @@ def test_other_languages_are_flagged_and_still_scored(predictor: Predictor) -> N
 
 
 def test_streaming_gives_what_predicting_gives(predictor: Predictor) -> None:
-    texts = REVIEWS * 100
+    texts = REVIEWS * 400
     assert list(predictor.stream(iter(texts))) == predictor.predict(texts)
 
 

@@ -108,6 +108,16 @@ def test_a_text_that_breaks_the_model_breaks_its_own_request_alone(batcher: Batc
     assert last.results == predictor.predict(TEXTS)
 
 
+def test_a_crowd_shares_a_larger_batch(batches: list[Batch], predictor: Predictor) -> None:
+    batcher = Batcher(max_tokens=50_000, seen=batches.append)
+    text = LONG[:400]  # some 100 tokens
+    together(*(lambda: batcher.predict(predictor, [text], seconds=60) for _ in range(20)))
+    few = max(batch.requests for batch in batches)
+    together(*(lambda: batcher.predict(predictor, [text], seconds=60) for _ in range(100)))
+    batcher.close()
+    assert few <= 11 < 20 <= max(batch.requests for batch in batches)
+
+
 def test_canaries_go_before_all_that_waits(batcher: Batcher, predictor: Predictor) -> None:
     ended = []
 

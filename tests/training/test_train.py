@@ -1,10 +1,12 @@
 """Any encoder can be the base: it trains, exports, and the runtime gives what transformers' own pipeline gives."""
 
+import json
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from transformers import pipeline
 
@@ -56,16 +58,20 @@ def test_the_runtime_gives_what_the_transformers_pipeline_gives(trained: Path, t
 
 
 def test_int8_is_close_to_float_and_does_not_depend_on_the_batch(trained: Path, data: Path, tmp_path: Path) -> None:
-    wide = Wide.fit(read([data], Taxonomy.load()), encoder_of(trained, 40), Taxonomy.load())
-    export_network(trained, tmp_path / "float.onnx", wide=wide)
-    assert quantise(tmp_path / "float.onnx", tmp_path / "int8.onnx", smallest=100) >= 8
-    exact, whole = (Network.load(tmp_path / name, threads=1) for name in ("float.onnx", "int8.onnx"))
     encoder = encoder_of(trained, 40)
+    wide = Wide.fit(read([data], Taxonomy.load()), encoder, Taxonomy.load())
+    export_network(trained, tmp_path / "float.onnx", wide=wide)
     windows = [w for windows in encoder.encode([[s] for s in SENTENCES] + [SENTENCES] + [SENTENCES[:1]] * 3) for w in windows]
-    together = whole.run(windows)
-    for window, found, true in zip(windows, together, exact.run(windows), strict=True):
-        assert np.abs(found - true).max() < 0.2
-        assert (whole.run([window])[0] == found).all()
+    exact = Network.load(tmp_path / "float.onnx", threads=1).run(windows)
+    for examples in (windows, []):  # steps made from examples; without them each row has its own
+        assert quantise(tmp_path / "float.onnx", tmp_path / "int8.onnx", examples=examples, smallest=100) >= 8
+        whole = Network.load(tmp_path / "int8.onnx", threads=1)
+        for window, found, true in zip(windows, whole.run(windows), exact, strict=True):
+            assert np.abs(found - true).max() < 0.2
+            assert (whole.run([window])[0] == found).all()
+        attentions = [node for node in onnx.load(tmp_path / "int8.onnx").graph.node if node.op_type == "QAttention"]
+        plain = json.loads((trained / "config.json").read_text())["model_type"] != "modernbert"
+        assert len(attentions) == (2 if plain and examples else 0)
 
 
 def test_a_retrained_bundle_is_served(base: Path, data: Path, tmp_path: Path) -> None:

@@ -1,0 +1,41 @@
+"""What the activations of a network range over, on examples: what steps of int8 that hold for every row are made from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import helper
+
+from model.encode import Window
+
+
+@dataclass(frozen=True)
+class Range:
+    """The lowest and the highest value of each channel of an activation, (channels,) float32 each."""
+
+    lowest: np.ndarray
+    highest: np.ndarray
+
+    def wider(self, rows: np.ndarray) -> "Range":
+        """The same with these rows, (rows, channels)."""
+        return Range(np.minimum(self.lowest, rows.min(0)), np.maximum(self.highest, rows.max(0)))
+
+
+def observe(model: onnx.ModelProto, activations: list[str], examples: list[Window]) -> dict[str, Range]:
+    """The range of each activation over the windows; nothing where either is missing."""
+    if not examples or not activations:
+        return {}
+    watched = onnx.ModelProto()
+    watched.CopyFrom(model)
+    watched.graph.output.extend(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in activations)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    ranges: dict[str, Range] = {}
+    for window in examples:
+        found = session.run(activations, {"input_ids": window.ids[None], "starts": window.starts})
+        for name, values in zip(activations, found, strict=True):
+            rows = values.reshape(-1, values.shape[-1])
+            ranges[name] = ranges.get(name, Range(rows[0], rows[0])).wider(rows)
+    return ranges
