@@ -22,15 +22,20 @@ class PunctualProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
         self._wait_for_head()
 
     def data_received(self, data: bytes) -> None:
+        rest_of_a_body = self.cycle is not None and self.cycle.more_body  # of a request that was refused before its end
         super().data_received(data)
         if self.cycle is None or self.cycle.response_complete:
             self._wait_for_head()
-            rest_of_a_body = self.cycle is not None and self.cycle.more_body  # of a request that was refused before its end
             self.head_bytes += 0 if rest_of_a_body else len(data)
             if self.head_bytes > MAX_HEAD_BYTES:
                 self.transport.abort()
         else:
             self._head_has_come()
+
+    def on_message_complete(self) -> None:
+        """httptools; uvicorn's own does not see the end of a body that was refused before it, and what follows is a head."""
+        super().on_message_complete()
+        self.cycle.more_body = False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_has_come()

@@ -98,3 +98,14 @@ def test_who_asks_for_training_is_told_how(client: TestClient, address: str, bod
 
 def test_other_events_are_let_be(client: TestClient) -> None:
     assert client.post("/labelstudio/webhook", json={"action": "ANNOTATION_CREATED"}).json() == {"status": "ignored"}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [OTHER.replace("<View>", "<View>" + "<a/>" * 20_000), OTHER.replace("<View>", "<View>" + OTHER * 30)],
+    ids=["long", "many tags"],
+)
+def test_a_config_that_would_hold_the_event_loop_is_refused(client: TestClient, config: str) -> None:
+    answer = client.post("/labelstudio/predict", json={"tasks": [{"data": {"comment": LATE}}], "label_config": config})
+    assert (answer.status_code, answer.json()["error_type"]) in {(422, "invalid_request"), (422, "invalid_config")}
+    assert client.post("/labelstudio/setup", json={"schema": config}).status_code == 422
