@@ -1,5 +1,7 @@
 """Label Studio's machine-learning backend protocol, on the bundle that ships."""
 
+import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -7,6 +9,7 @@ from fastapi.testclient import TestClient
 
 from model.predictor import Predictor
 from model.taxonomy import Taxonomy
+from service.context import Asked, within_reviews
 from service.settings import Settings
 from training.labelling.label_studio import config
 
@@ -57,6 +60,21 @@ def test_a_sentence_is_read_within_its_review_and_a_strange_one_alone(client: Te
     assert found[1] != found[4]
     assert found[3] == predict(client, CONFIG, {"text": LATE})[0]
     assert found[4]["score"] == pytest.approx(min(max(score, 1 - score) for score in alone.scores.values()), abs=1e-4)
+
+
+def test_long_texts_within_a_review_do_not_hold_the_loop(predictor: Predictor) -> None:
+    asked, gaps = [Asked(f"{number} " + "é😀 a. " * 2800, "Ja. Nee.") for number in range(150)], []
+
+    async def run() -> None:
+        reading = asyncio.create_task(within_reviews(predictor, asked, max_characters=20_000))
+        while not reading.done():
+            began = time.monotonic()
+            await asyncio.sleep(0.001)
+            gaps.append(time.monotonic() - began)
+        assert await reading == {}
+
+    asyncio.run(run())
+    assert max(gaps) < 0.25
 
 
 def test_sentences_within_reviews_have_a_deadline_too(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
