@@ -109,6 +109,19 @@ def test_a_large_body_with_little_in_it_is_read(client: TestClient) -> None:
     assert [(result["status"], result.get("error_type")) for result in results] == [("ok", None), ("error", "too_long")]
 
 
+def test_streams_wait_for_a_turn_before_and_after_each_reading(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns, taken = client.app.state.turns, []  # type: ignore[attr-defined]
+    mine = turns.mine
+
+    async def counted() -> None:
+        taken.append(None)
+        await mine()
+
+    monkeypatch.setattr(turns, "mine", counted)
+    assert len(client.post("/v1/classify/stream", content=b"x\n" * 200).text.splitlines()) == 200
+    assert len(taken) == 2 * 4  # sixty-four lines at a time
+
+
 def test_a_full_queue_refuses_before_the_body_and_counts_how_late_the_loop_is(client: TestClient) -> None:
     batcher = client.app.state.batcher  # type: ignore[attr-defined]
     before, batcher.load = batcher.load, batcher.max_tokens
