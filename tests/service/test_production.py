@@ -115,6 +115,13 @@ def test_a_head_that_trickles_in_is_cut_off(served: Served, head: bytes) -> None
         assert time.monotonic() - began < 4
 
 
+def test_a_client_that_would_rather_speak_http2_is_answered(served: Served) -> None:
+    asked = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": "AAEAAEAAAAIAAAAB"}
+    for _ in range(2):
+        answer = HTTP.post(f"{served.url}/v1/classify", json={"reviews": [{"text": "Top!\r\nUpgrade: x\r\n"}]}, headers=asked)
+        assert answer.status_code == 200, answer.text
+
+
 @pytest.mark.parametrize("refused", [0, 20_000_000])
 def test_a_head_without_end_is_not_held_in_memory(served: Served, refused: int) -> None:
     before = held = psutil.Process(served.process.pid).memory_info().rss
