@@ -55,11 +55,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         state.batcher = Batcher(max_tokens=chosen.queue_tokens, seen=metrics.batch)
         state.health = Health(state.models, state.batcher, every=chosen.canary_seconds)
         await state.health.check()
-        settle()
         watching = [asyncio.create_task(task) for task in (state.health.watch(), watch_lateness(metrics.late.observe))]
         on_signals(drain=state.health.drain, seconds=chosen.drain_seconds, reload=partial(_reload, app, chosen.bundle))
         with running_jobs(chosen, lambda: state.models.current.predictor, state.batcher.read_bulk, metrics.results) as state.jobs:
             async with _feedback(chosen) as state.feedback:
+                settle()
                 yield
         for task in watching:
             task.cancel()

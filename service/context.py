@@ -28,15 +28,18 @@ async def within_reviews(predictor: Predictor, asked: list[Asked], *, max_charac
     """A result for each that is a sentence of its review, as we cut it; the others are to be read alone."""
     of_review: dict[str, list[Asked]] = {}
     for one in asked:
-        if one.whole and len(one.whole) <= max_characters:
+        if one.whole and max(len(one.whole), len(one.text)) <= max_characters:
             of_review.setdefault(one.whole, []).append(one)
     found: dict[Asked, Result] = {}
     for whole, sentences in of_review.items():
-        by_sentence = await asyncio.get_running_loop().run_in_executor(THREAD, _sentences, predictor, whole)
-        for one in sentences:
-            if result := by_sentence.get(normalise(one.text).text.strip()):
-                found[one] = result
+        found |= await asyncio.get_running_loop().run_in_executor(THREAD, _found, predictor, whole, sentences)
     return found
+
+
+def _found(predictor: Predictor, whole: str, asked: list[Asked]) -> dict[Asked, Result]:
+    by_sentence = _sentences(predictor, whole)
+    results = {one: by_sentence.get(normalise(one.text).text.strip()) for one in asked}
+    return {one: result for one, result in results.items() if result}
 
 
 def _sentences(predictor: Predictor, whole: str) -> dict[str, Result]:

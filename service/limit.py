@@ -55,7 +55,9 @@ class BodyLimit:
         return answer(413, "too_large", f"the body is larger than {self.max_bytes} bytes; send fewer reviews at a time")
 
     async def _wait_to_read(self, path: str, body: bytes) -> None:
-        """Until it is its turn, health at once; raises RequestError where there is too much in it."""
+        """Until it is its turn, health at once; raises RequestError where it is not UTF-8 or has too much in it."""
+        if b"\0" in body:  # UTF-16 or UTF-32: Python reads those too, but their bytes are not what `check_values` looks for
+            raise RequestError(400, "bad_request", "the body holds zero bytes; send JSON in UTF-8")
         if len(body) > AT_ONCE:
             await check_values(body, self.turns)
         elif path not in HEALTH:

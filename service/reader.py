@@ -65,6 +65,7 @@ class Reader:
         limit = self.settings.max_characters
         short_enough = fitting(texts, max_characters=limit)
         answer = await self.batcher.predict(self.model.predictor, short_enough, seconds=None, place=Place.BULK)
+        await self.turns.mine()
         results = in_place(texts, answer.results, max_characters=limit)
         await beside(texts, lambda: self.metrics.results(results))
         return results

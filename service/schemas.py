@@ -6,6 +6,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 MOST_REVIEWS = 10_000  # more are refused while they are read, whatever the service's own limit
+Names = Annotated[list[str], Field(max_length=100, fail_fast=True)]
 Item = TypeVar("Item")
 Many = Annotated[
     list[Item], Field(max_length=MOST_REVIEWS, fail_fast=True)
@@ -28,7 +29,7 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     scores: bool = False
-    lenses: Annotated[list[str], Field(max_length=100, fail_fast=True)] | None = None
+    lenses: Names | None = None
     redact: bool = False
 
 
@@ -169,8 +170,8 @@ class FeedbackIn(BaseModel):
     )
 
     text: str
-    wrong: Annotated[list[str], Field(max_length=100)] = []
-    missing: Annotated[list[str], Field(max_length=100)] = []
+    wrong: Names = []
+    missing: Names = []
     consent: bool = False
 
 

@@ -23,6 +23,7 @@ from service.data import now
 from service.jobs.files import JobFiles
 from service.jobs.store import Job, JobStore
 from service.jobs.work import TooManyRows, bundle_of, do_job
+from service.memory import settle_more
 from service.priority import stand_back
 
 LOOK_SECONDS = 2.0  # between looks at the table: another process may have put a job there
@@ -88,6 +89,7 @@ class JobWorker:
                     job = self.store.start_next()
                     if job is not None:
                         self._do(job)
+                        settle_more()
                         continue
                 except (SQLAlchemyError, OSError) as error:  # a database or disk that is away for a while
                     log.error("jobs: %s; trying again", type(error).__name__)

@@ -4,7 +4,7 @@ Tag names come from the labelling config that Label Studio posts. Nothing is sto
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
 from fastapi import APIRouter
@@ -24,13 +24,16 @@ TRAINS_ELSEWHERE = (
     "`training compare`, and reload the new bundle: docs/labelling.md"
 )
 
+MOST_TAGS = 20  # for a text; there are some five lenses
+Config = Annotated[str, Field(max_length=50_000)]  # ours has 14,000: reading more, or many tags a task, would hold the event loop
+
 router = APIRouter(prefix="/labelstudio", tags=["labelstudio"], responses={422: {"model": ErrorOut}})
 
 
 class SetupIn(BaseModel):
     """A project with its labelling config."""
 
-    label_config: str = Field(default="", alias="schema")
+    label_config: Config = Field(default="", alias="schema")
 
 
 class TaskIn(BaseModel):
@@ -44,7 +47,7 @@ class PredictIn(BaseModel):
     """Tasks to predict, and the labelling config of their project."""
 
     tasks: Many[TaskIn]
-    label_config: str
+    label_config: Config
 
 
 class EventIn(BaseModel):
@@ -109,7 +112,7 @@ async def train() -> dict[str, str]:
 
 
 def read_config(config: str, taxonomy: Taxonomy) -> list[Tag]:
-    """The `<Choices>` tags that offer labels of ours. Raises RequestError where there is none."""
+    """The `<Choices>` tags that offer labels of ours. Raises RequestError where there is none, or very many."""
     try:
         if "<!DOCTYPE" in config or "<!ENTITY" in config:
             raise ParseError
@@ -123,6 +126,8 @@ def read_config(config: str, taxonomy: Taxonomy) -> list[Tag]:
     if not usable:
         known = " ".join(taxonomy.output_names)
         raise RequestError(422, "invalid_config", f"no <Choices> for a text offers a label of ours, as value or alias: {known}")
+    if len(usable) > MOST_TAGS:
+        raise RequestError(422, "invalid_config", f"more than {MOST_TAGS} <Choices> offer labels of ours; keep one a lens")
     return usable
 
 

@@ -62,6 +62,7 @@ class StreamResponse(Response):
 
     async def _read(self, lines: list[bytes | None], first: int) -> bytes:
         """An answer a line that is not blank, in order."""
+        await self.reader.turns.mine()
         numbered = [(n, line) for n, line in enumerate(lines, first) if line is None or line.strip()]
         reviews = [_review(line, self.max_characters) for _, line in numbered]
         good = [review.text for review in reviews if isinstance(review, ReviewIn)]

@@ -99,6 +99,11 @@ def test_what_may_not_be_kept_is_refused_and_not_repeated(
     assert kept(settings) == []
 
 
+def test_of_many_mistakes_one_a_field_is_told(keeping: TestClient) -> None:
+    answer = keeping.post("/v1/feedback", json={**MESSAGE, "wrong": [1] * 40_000, "missing": ["positive", 2, 3]})
+    assert answer.json()["error"].count("field") == 2
+
+
 def test_without_a_word_about_consent_nothing_is_kept(keeping: TestClient, settings: Settings) -> None:
     silent = {name: value for name, value in MESSAGE.items() if name != "consent"}
     assert keeping.post("/v1/feedback", json=silent).json()["error_type"] == "no_consent"

@@ -1,5 +1,7 @@
 """Label Studio's machine-learning backend protocol, on the bundle that ships."""
 
+import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -7,6 +9,7 @@ from fastapi.testclient import TestClient
 
 from model.predictor import Predictor
 from model.taxonomy import Taxonomy
+from service.context import Asked, within_reviews
 from service.settings import Settings
 from training.labelling.label_studio import config
 
@@ -59,6 +62,21 @@ def test_a_sentence_is_read_within_its_review_and_a_strange_one_alone(client: Te
     assert found[4]["score"] == pytest.approx(min(max(score, 1 - score) for score in alone.scores.values()), abs=1e-4)
 
 
+def test_long_texts_within_a_review_do_not_hold_the_loop(predictor: Predictor) -> None:
+    asked, gaps = [Asked(f"{number} " + "é😀 a. " * 2800, "Ja. Nee.") for number in range(150)], []
+
+    async def run() -> None:
+        reading = asyncio.create_task(within_reviews(predictor, asked, max_characters=20_000))
+        while not reading.done():
+            began = time.monotonic()
+            await asyncio.sleep(0.001)
+            gaps.append(time.monotonic() - began)
+        assert await reading == {}
+
+    asyncio.run(run())
+    assert max(gaps) < 0.25
+
+
 def test_sentences_within_reviews_have_a_deadline_too(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(client.app.state._state, "settings", Settings(timeout=0.01))  # type: ignore[attr-defined]
     reviews = [f"Review {number}. " + "De bezorger kwam te laat. " * 200 for number in range(8)]
@@ -98,3 +116,14 @@ def test_who_asks_for_training_is_told_how(client: TestClient, address: str, bod
 
 def test_other_events_are_let_be(client: TestClient) -> None:
     assert client.post("/labelstudio/webhook", json={"action": "ANNOTATION_CREATED"}).json() == {"status": "ignored"}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [OTHER.replace("<View>", "<View>" + "<a/>" * 20_000), OTHER.replace("<View>", "<View>" + OTHER * 30)],
+    ids=["long", "many tags"],
+)
+def test_a_config_that_would_hold_the_event_loop_is_refused(client: TestClient, config: str) -> None:
+    answer = client.post("/labelstudio/predict", json={"tasks": [{"data": {"comment": LATE}}], "label_config": config})
+    assert (answer.status_code, answer.json()["error_type"]) in {(422, "invalid_request"), (422, "invalid_config")}
+    assert client.post("/labelstudio/setup", json={"schema": config}).status_code == 422

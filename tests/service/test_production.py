@@ -115,13 +115,26 @@ def test_a_head_that_trickles_in_is_cut_off(served: Served, head: bytes) -> None
         assert time.monotonic() - began < 4
 
 
-def test_a_head_without_end_is_not_held_in_memory(served: Served) -> None:
-    before = psutil.Process(served.process.pid).memory_info().rss
+def test_a_client_that_would_rather_speak_http2_is_answered(served: Served) -> None:
+    asked = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": "AAEAAEAAAAIAAAAB"}
+    for _ in range(2):
+        answer = HTTP.post(f"{served.url}/v1/classify", json={"reviews": [{"text": "Top!\r\nUpgrade: x\r\n"}]}, headers=asked)
+        assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("refused", [0, 20_000_000])
+def test_a_head_without_end_is_not_held_in_memory(served: Served, refused: int) -> None:
+    before = held = psutil.Process(served.process.pid).memory_info().rss
     with socket.create_connection(("127.0.0.1", served.port)) as line, suppress(OSError):
-        line.sendall(b"GET /health/live HTTP/1.1\r\nx-a: ")
-        for _ in range(200):
-            line.sendall(b"a" * 500_000)
-    assert psutil.Process(served.process.pid).memory_info().rss - before < 50_000_000
+        if refused:
+            line.sendall(b"POST /v1/classify HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % refused)
+            assert line.recv(1000).startswith(b"HTTP/1.1 413")
+            line.sendall(b"a" * refused)
+        line.sendall(b"GET /health/live HTTP/1.1\r\n")
+        for _ in range(2000):
+            line.sendall(b"x-a: " + b"a" * 50_000 + b"\r\n")
+            held = psutil.Process(served.process.pid).memory_info().rss
+    assert held - before < 50_000_000
     assert HTTP.get(f"{served.url}/health/live").status_code == 200
 
 

@@ -85,10 +85,41 @@ def test_eight_megabytes_of_json_are_refused_unread(client: TestClient, body: by
     assert time.process_time() - began < 0.2
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_json_in_which_texts_cannot_be_told_from_bytes_is_refused_unread(client: TestClient, encoding: str) -> None:
+    body = keys(100_000).decode().replace('{"reviews"', '{"∀": 1, "reviews"', 1).encode(encoding)[:7_900_000]
+    began = time.process_time()
+    answer = client.post("/v1/classify", content=body, headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["error_type"]) == (400, "bad_request")
+    assert "UTF-8" in answer.json()["error"]
+    assert time.process_time() - began < 0.2
+
+
+def test_long_numbers_do_not_hold_the_loop(client: TestClient) -> None:
+    body = b'{"reviews": [' + b",".join([b"9" * 4300] * 1800) + b"]}"
+    began = time.process_time()
+    answer = client.post("/v1/classify", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 400
+    assert time.process_time() - began < 0.2
+
+
 def test_a_large_body_with_little_in_it_is_read(client: TestClient) -> None:
     body = {"reviews": [{"text": "Top!"}, {"text": "é,[{" * 500_000}]}
     results = client.post("/v1/classify", json=body).json()["results"]
     assert [(result["status"], result.get("error_type")) for result in results] == [("ok", None), ("error", "too_long")]
+
+
+def test_streams_wait_for_a_turn_before_and_after_each_reading(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns, taken = client.app.state.turns, []  # type: ignore[attr-defined]
+    mine = turns.mine
+
+    async def counted() -> None:
+        taken.append(None)
+        await mine()
+
+    monkeypatch.setattr(turns, "mine", counted)
+    assert len(client.post("/v1/classify/stream", content=b"x\n" * 200).text.splitlines()) == 200
+    assert len(taken) == 2 * 4  # sixty-four lines at a time
 
 
 def test_a_full_queue_refuses_before_the_body_and_counts_how_late_the_loop_is(client: TestClient) -> None:

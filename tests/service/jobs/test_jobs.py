@@ -1,6 +1,7 @@
 """Files over HTTP: send, ask, fetch, cancel; and what happens when the service dies halfway."""
 
 import csv
+import gc
 import gzip
 import io
 import json
@@ -68,6 +69,15 @@ def test_a_file_becomes_a_result_with_every_row(client: TestClient, predictor: P
     assert [(row["nr"], row["snaar_error"]) for row in rows] == [("1", ""), ("2", "empty_text"), ("3", "")]
     [ours] = predictor.predict(["Weer een uur in de wacht."])
     assert {float(rows[0][f"snaar_score_{name}"]) == score for name, score in ours.scores.items()} == {True}
+
+
+def test_what_a_job_loaded_is_not_searched_for_rubbish_from_then_on(client: TestClient) -> None:
+    loaded = [[number] for number in range(40_000)]
+    wait(client, send(client, "text\n \n")["id"])
+    until = time.monotonic() + 10
+    while (searched := len(gc.get_objects())) > len(loaded) // 2 and time.monotonic() < until:
+        time.sleep(0.1)
+    assert searched < len(loaded) // 2
 
 
 def test_the_name_of_the_client_is_kept_but_in_no_path(client: TestClient, done: dict[str, Any]) -> None:
