@@ -65,6 +65,7 @@ def test_a_file_becomes_a_result_with_every_row(client: TestClient, predictor: P
     assert done["taxonomy_version"] == predictor.taxonomy.version
     assert done["removed_at"] > done["finished"] > done["created"]
     answer = client.get(f"/v1/jobs/{done['id']}/result")
+    assert answer.status_code == 200, answer.text
     rows = list(csv.DictReader(io.StringIO(answer.text), delimiter=";"))
     assert [(row["nr"], row["snaar_error"]) for row in rows] == [("1", ""), ("2", "empty_text"), ("3", "")]
     [ours] = predictor.predict(["Weer een uur in de wacht."])
@@ -222,20 +223,20 @@ def scored_now(data: Path, job_id: str) -> int:
 
 def test_a_job_goes_on_after_a_stop_and_scores_nothing_twice(tmp_path: Path) -> None:
     with TestClient(create_app(Settings(data=tmp_path))) as client:
-        job_id = send(client, dump_of(800))["id"]
+        job_id = send(client, dump_of(2100))["id"]
         while client.get(f"/v1/jobs/{job_id}").json()["rows_done"] == 0:
             time.sleep(0.02)
     with TestClient(create_app(Settings(data=tmp_path))) as client:
         told = wait(client, job_id)
-    assert (told["rows"], told["row_errors"]) == (800, {})
-    assert scored_now(tmp_path, job_id) <= 800 - 512
+    assert (told["rows"], told["row_errors"]) == (2100, {})
+    assert scored_now(tmp_path, job_id) <= 2100 - 1024
 
 
 @pytest.mark.long
 def test_a_job_goes_on_after_a_kill_and_scores_nothing_twice(tmp_path: Path) -> None:
     process, client = serve(tmp_path)
     with client:
-        job_id = send(client, dump_of(800))["id"]
+        job_id = send(client, dump_of(2100))["id"]
         while client.get(f"/v1/jobs/{job_id}").json()["rows_done"] == 0:
             time.sleep(0.05)
         process.send_signal(signal.SIGKILL)
@@ -248,7 +249,7 @@ def test_a_job_goes_on_after_a_kill_and_scores_nothing_twice(tmp_path: Path) -> 
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) in (0, -signal.SIGTERM)
     assert told["rows"] == 800
-    assert scored_now(tmp_path, job_id) <= 800 - 512
+    assert scored_now(tmp_path, job_id) <= 2100 - 1024
 
 
 def test_what_is_past_its_age_is_removed(tmp_path: Path, predictor: Predictor) -> None:
