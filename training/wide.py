@@ -22,7 +22,7 @@ from model.taxonomy import Taxonomy
 from training.dataset import LabelledReview, targets
 
 FILE = "wide.safetensors"
-SHARE = 0.4  # of the wide logits, the rest being the deep ones'; see LOG.md
+SHARE = 0.3  # of the wide logits, the rest being the deep ones'; see LOG.md
 SLOTS = 1_048_573  # a prime, so that `pair % SLOTS` spreads
 RARE = 2  # sentences a feature must occur in
 
