@@ -32,7 +32,7 @@ from model.predictor import POLICY, Predictor
 from model.reference import Reference
 from model.taxonomy import DEFAULT_PATH, Taxonomy
 from training.calibrate import Evidence, fit
-from training.dataset import LabelledReview, read
+from training.dataset import LabelledReview
 from training.errors import DataError, GateError
 from training.evaluate import TestSet
 from training.files import write_atomically
@@ -142,9 +142,16 @@ def export(
 def _examples(sets: list[TestSet], encoder: Encoder) -> list[Window]:
     """What activations are observed on: reviews of each set, spread over it, and ours, so that a few reviews are no narrow view."""
     some = [review for s in sets for review in _spread([review.sentences for review in s.reviews])]
-    ours = _spread([review.sentences for review in read(sorted(DATA.glob("g*-01.rev")), Taxonomy.load())])
-    texts = [[normalise(sentence).text for sentence in sentences] for sentences in [*some, *ours]]
+    texts = [[normalise(sentence).text for sentence in sentences] for sentences in [*some, *_spread(_ours())]]
     return [window for windows in encoder.encode(texts) for window in windows]
+
+
+def _ours() -> list[tuple[str, ...]]:
+    """The sentences of written reviews, read without their codes: the taxonomy may have other labels by now."""
+    reviews = [
+        review for path in sorted(DATA.glob("g*-01.rev")) for review in path.read_text(encoding="utf-8").strip().split("\n\n")
+    ]
+    return [tuple(line.partition("\t")[0] for line in review.splitlines()[1:]) for review in reviews]
 
 
 def _spread(reviews: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
