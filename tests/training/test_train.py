@@ -16,9 +16,10 @@ import training.retrain
 from model.infer import Network
 from model.predictor import Predictor
 from model.taxonomy import Taxonomy
-from training.dataset import read
+from training.dataset import LabelledReview, read
 from training.errors import GateError
-from training.export import Parity
+from training.evaluate import TestSet as Reviews
+from training.export import Parity, new_to_it
 from training.labelling.vectors import encoder_vectors
 from training.network import export_network
 from training.quantise import quantise
@@ -119,6 +120,13 @@ def test_a_retrained_bundle_is_served(base: Path, data: Path, tmp_path: Path) ->
     assert "Figures" in (output / "README.md").read_text()
     vectors = encoder_vectors(predictor, [(sentence,) for sentence in SENTENCES])
     assert len(np.unique(vectors.round(4), axis=0)) == len(SENTENCES)  # its encoder can choose what to label next
+
+
+def test_the_parity_gate_is_measured_on_reviews_that_gave_no_example() -> None:
+    review = LabelledReview("", ("Prima.",), (frozenset({"p"}),), "", "", "", None)
+    many, few = (Reviews("", [review] * count, real=True) for count in (450, 3))
+    assert new_to_it([many, few]).tolist() == [False, True] * 225 + [False] * 3
+    assert new_to_it([few]).all()
 
 
 def test_the_parity_gate_refuses_a_network_that_changed() -> None:
