@@ -232,8 +232,9 @@ class Batcher:
             return self._slices(self.bulk, BATCH_TOKENS if quiet else SLICE_TOKENS)
         turn_of_bulk = self.bulk and self.passed_over >= PATIENCE
         self.passed_over = 0 if turn_of_bulk else self.passed_over + 1
-        some = self._slices(self.bulk, SLICE_TOKENS) if turn_of_bulk else []
-        return [*some, *self._slices(self.queue, self._room())]
+        room = self._room()
+        some = self._slices(self.bulk, SLICE_TOKENS * room // BATCH_TOKENS) if turn_of_bulk else []  # the same share of any batch
+        return [*some, *self._slices(self.queue, room)]
 
     def _room(self) -> int:
         """Tokens of the next batch. In a crowd it is larger: its texts find more of their own length, which are read together."""

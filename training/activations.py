@@ -14,7 +14,8 @@ from onnx import helper, numpy_helper
 
 from training.ranges import Range
 
-ALIKE = {"LayerNormalization", "Reshape", "Gather", "Tanh"}  # makers of activations whose rows are alike; Reshape ends attention
+ALIKE = {"LayerNormalization", "Transpose", "Gather", "Tanh"}  # make rows that are alike: the ends of attention, a table …
+PASSING = {"Reshape", "Gather", "GatherND", "Unsqueeze", "Identity"}  # make nothing: what they give was made before
 SMOOTHING = 0.7  # how much of a channel's width goes to the weights; of 0 to 1 the logits differ least (docs/decisions/0001)
 GELU_LOWEST, GELU_ZERO = 0.17, 32  # GELU never gives less: most of the whole numbers are for what is above zero
 LEAST = 1e-5  # channels of an activation, or rows of weights, that never differ from zero
@@ -37,10 +38,11 @@ class Activations:
 
     def __init__(self, nodes: Iterable[onnx.NodeProto], ranges: dict[str, Range]) -> None:
         self.ranges = ranges
-        self.made_by: dict[str, str] = {}  # tensor → the operator it comes from
+        self.made_by: dict[str, str] = {}  # tensor → the operator its values come from
         self.picked: set[str] = {"starts"}  # tensors with a row a start; the others have one a token
         for node in nodes:
-            self.made_by.update(dict.fromkeys(node.output, node.op_type))
+            source = self.made_by.get(node.input[0]) if node.op_type in PASSING else None
+            self.made_by.update(dict.fromkeys(node.output, source or node.op_type))
             if self.picked.intersection(node.input):
                 self.picked.update(node.output)
         self.initializers: list[onnx.TensorProto] = []

@@ -49,7 +49,7 @@ class _Finder:
         last = None if mixing is None else self._reader(mixing.output[0], "Transpose")
         if scaled is None or scores is None or scores.op_type != "MatMul" or mixing is None or last is None:
             return None
-        if mixing.input[0] != softmax.output[0] or _order(last) != AHEAD:
+        if mixing.input[0] != softmax.output[0] or _order(last) != AHEAD or self._reader(last.output[0], "Reshape") is None:
             return None
         ways = [self._heads(name, order) for name, order in zip(
             [*scores.input, mixing.input[1]], [AHEAD, BACKWARDS, AHEAD], strict=True

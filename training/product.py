@@ -52,7 +52,8 @@ def products_of(graph: onnx.GraphProto, smallest: int) -> dict[str, Product]:
             continue
         after = consumers.get(node.output[0], [])
         adding = after[0] if len(after) == 1 and after[0].op_type in {"Add", "BiasGelu"} else None
-        biases = [name for name in (adding.input if adding else []) if name in constants and len(constants[name].dims) == 1]
+        sizes = {name: list(constants[name].dims) for name in (adding.input if adding else []) if name in constants}
+        biases = [name for name, size in sizes.items() if size == [weight.shape[1]]]
         products[node.output[0]] = Product(node, weight, biases[0] if biases else None, adding if biases else None)
     return products
 

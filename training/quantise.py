@@ -60,7 +60,7 @@ class _Rewriter:
                 self.readers.setdefault(tensor, []).append(node.output[0])
         self.attentions = self._attentions(graph)
         self.gone = {name for attention in self.attentions.values() for name in attention.inside}
-        self.added: set[str] = set()  # outputs of nodes whose bias a product adds
+        self.added: dict[str, str] = {}  # output of a node whose bias a product adds → that product's
         self.count = 0
         self.own: list[onnx.TensorProto] = []
 
@@ -76,7 +76,7 @@ class _Rewriter:
         if product := self.products.get(node.output[0]):
             return self._product(product)
         if node.output[0] in self.added:
-            return [_without_bias(node)]
+            return [_without_bias(node, self.added[node.output[0]])]
         if node.op_type == "Gather" and self._is_large_table(node.input[0]):
             return self._table(node)
         return [node]
@@ -141,7 +141,7 @@ class _Rewriter:
         output = product.output
         if whole.step_of_row is None:
             if product.adding is not None:
-                self.added.add(product.adding.output[0])
+                self.added[product.biased] = output
             biased = inputs if product.bias is None else [*inputs, "", product.bias]
             return [*nodes, helper.make_node("MatMulIntegerToFloat", biased, [output], domain=RUNTIME)]
         scaled = output if product.bias is None or product.adding is not None else f"{name}_product"
@@ -185,8 +185,8 @@ def _in_columns(weight: np.ndarray, whole: Whole) -> tuple[np.ndarray, np.ndarra
     return np.rint(met / steps).astype(np.int8), steps
 
 
-def _without_bias(node: onnx.NodeProto) -> onnx.NodeProto:
-    """A node that adds a bias and, it may be, goes on with the sum: the latter alone."""
+def _without_bias(node: onnx.NodeProto, product: str) -> onnx.NodeProto:
+    """A node that adds a bias to a product and, it may be, goes on with the sum: the latter alone."""
     if node.op_type == "BiasGelu":
-        return helper.make_node("Gelu", [node.input[0]], list(node.output), domain=RUNTIME)
-    return helper.make_node("Identity", [node.input[0]], list(node.output))
+        return helper.make_node("Gelu", [product], list(node.output), domain=RUNTIME)
+    return helper.make_node("Identity", [product], list(node.output))

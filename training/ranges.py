@@ -8,6 +8,7 @@ import onnxruntime
 from onnx import helper
 
 from model.encode import Window
+from training.errors import GateError
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Range:
 
 
 def observe(model: onnx.ModelProto, activations: list[str], examples: list[Window]) -> dict[str, Range]:
-    """The range of each activation over the windows; nothing where either is missing."""
+    """The range of each activation over the windows; nothing where either is missing. Raises GateError where one is no number."""
     if not examples or not activations:
         return {}
     watched = onnx.ModelProto()
@@ -37,5 +38,7 @@ def observe(model: onnx.ModelProto, activations: list[str], examples: list[Windo
         found = session.run(activations, {"input_ids": window.ids[None], "starts": window.starts})
         for name, values in zip(activations, found, strict=True):
             rows = values.reshape(-1, values.shape[-1])
+            if not np.isfinite(rows).all():
+                raise GateError("the network computes what is no number: training ran away; try a lower learning rate")
             ranges[name] = ranges.get(name, Range(rows[0], rows[0])).wider(rows)
     return ranges

@@ -8,7 +8,7 @@ import pytest
 
 from model.predictor import Predictor
 from model.split import Splitter
-from service.batcher import SLICE_TOKENS, Batch, Batcher, Place, QueueFull
+from service.batcher import SLICE_TOKENS, Batch, Batcher, Place, QueueFull, Waiting
 
 TEXTS = ["Top!", "Weer een uur in de wacht.", "Vriendelijk geholpen. Morgen al in huis!", "De rits was na een week stuk."]
 LONG = "De bezorger was vriendelijk maar het pakket was nat en de doos was kapot. " * 20
@@ -116,6 +116,16 @@ def test_a_crowd_shares_a_larger_batch(batches: list[Batch], predictor: Predicto
     together(*(lambda: batcher.predict(predictor, [text], seconds=60) for _ in range(100)))
     batcher.close()
     assert few <= 11 < 20 <= max(batch.requests for batch in batches)
+
+
+def test_bulk_has_the_same_share_of_a_larger_batch(batcher: Batcher, predictor: Predictor) -> None:
+    batcher.close()  # what waits is taken here, batch by batch
+    bulk = batcher.read_bulk(predictor, [LONG] * 100)
+    for _ in range(400):
+        batcher.queue.append(Waiting(predictor, [LONG], [100], Place.IN_TURN))
+    parts = [part for _ in range(5) for part in batcher._batch()]
+    share = sum(part.tokens for part in parts if part.waiting.future is bulk) / sum(part.tokens for part in parts)
+    assert 0.04 < share < 0.08
 
 
 def test_canaries_go_before_all_that_waits(batcher: Batcher, predictor: Predictor) -> None:

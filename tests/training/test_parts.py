@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime
+import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from model.encode import Window
+from training.errors import GateError
 from training.quantise import quantise
 
 WIDTH, BETWEEN, WORDS = 32, 512, 200
@@ -21,6 +23,29 @@ def test_a_channel_that_goes_far_costs_the_others_no_precision(tmp_path: Path) -
     exact, found = (_rows(tmp_path / name, window) for name in ("float.onnx", "int8.onnx"))
     assert exact.std() > 0.5
     assert np.sqrt(((found - exact) ** 2).mean()) < 0.03 * exact.std()
+
+
+def test_a_bias_may_stand_before_the_product(tmp_path: Path) -> None:
+    window = Window(np.arange(WORDS), np.array([0]), np.array([0]))
+    _save(tmp_path / "float.onnx", far=1.0)
+    model = onnx.load(tmp_path / "float.onnx")
+    [gelu] = [node for node in model.graph.node if node.op_type == "BiasGelu"]
+    gelu.CopyFrom(helper.make_node("Add", ["bias", "wide"], ["gelu"]))
+    onnx.save(model, tmp_path / "float.onnx")
+    quantise(tmp_path / "float.onnx", tmp_path / "int8.onnx", examples=[window], smallest=100)
+    exact, found = (_rows(tmp_path / name, window) for name in ("float.onnx", "int8.onnx"))
+    assert np.sqrt(((found - exact) ** 2).mean()) < 0.03 * exact.std()
+
+
+def test_a_network_that_ran_away_is_refused(tmp_path: Path) -> None:
+    _save(tmp_path / "float.onnx", far=np.nan)
+    with pytest.raises(GateError, match="training ran away"):
+        quantise(
+            tmp_path / "float.onnx",
+            tmp_path / "int8.onnx",
+            examples=[Window(np.arange(9), np.array([0]), np.array([0]))],
+            smallest=100,
+        )
 
 
 def _save(path: Path, *, far: float) -> None:

@@ -2,21 +2,24 @@
 
 import json
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import pytest
+from onnx import helper, numpy_helper
 from transformers import pipeline
 
 import training.retrain
 from model.infer import Network
 from model.predictor import Predictor
 from model.taxonomy import Taxonomy
-from training.dataset import read
+from training.dataset import LabelledReview, read
 from training.errors import GateError
-from training.export import Parity
+from training.evaluate import TestSet as Reviews
+from training.export import Parity, new_to_it
 from training.labelling.vectors import encoder_vectors
 from training.network import export_network
 from training.quantise import quantise
@@ -69,9 +72,30 @@ def test_int8_is_close_to_float_and_does_not_depend_on_the_batch(trained: Path, 
         for window, found, true in zip(windows, whole.run(windows), exact, strict=True):
             assert np.abs(found - true).max() < 0.2
             assert (whole.run([window])[0] == found).all()
-        attentions = [node for node in onnx.load(tmp_path / "int8.onnx").graph.node if node.op_type == "QAttention"]
+        kinds = Counter(node.op_type for node in onnx.load(tmp_path / "int8.onnx").graph.node)
         plain = json.loads((trained / "config.json").read_text())["model_type"] != "modernbert"
-        assert len(attentions) == (2 if plain and examples else 0)
+        assert kinds["QAttention"] == (2 if plain and examples else 0)
+        if examples:
+            assert kinds["ReduceMax"] == (0 if plain else 2)  # what ModernBERT's gates let through has a step a row
+
+
+def test_attention_whose_heads_are_weighed_is_left_as_it_is(bert: Path, tmp_path: Path) -> None:
+    export_network(bert, tmp_path / "float.onnx", wide=None)
+    model = onnx.load(tmp_path / "float.onnx")
+    nodes = list(model.graph.node)
+    mixed = {name for node in nodes if node.op_type == "MatMul" and "softmax" in node.input[0] for name in node.output}
+    for node in [node for node in nodes if node.op_type == "Transpose" and node.input[0] in mixed]:
+        nodes.insert(nodes.index(node) + 1, helper.make_node("Mul", [f"{node.output[0]}_all", "weights"], [node.output[0]]))
+        node.output[0] += "_all"
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    model.graph.initializer.append(numpy_helper.from_array(np.array([[2.0], [0.5]], np.float32), "weights"))  # two heads
+    onnx.save(model, tmp_path / "float.onnx")
+    windows = encoder_of(bert, 40).encode([[sentence] for sentence in SENTENCES])
+    quantise(tmp_path / "float.onnx", tmp_path / "int8.onnx", examples=[window for [window] in windows], smallest=100)
+    for [window] in windows:
+        exact, found = (Network.load(tmp_path / name, threads=1).run([window])[0] for name in ("float.onnx", "int8.onnx"))
+        assert found == pytest.approx(exact, abs=0.01)
 
 
 def test_a_retrained_bundle_is_served(base: Path, data: Path, tmp_path: Path) -> None:
@@ -96,6 +120,13 @@ def test_a_retrained_bundle_is_served(base: Path, data: Path, tmp_path: Path) ->
     assert "Figures" in (output / "README.md").read_text()
     vectors = encoder_vectors(predictor, [(sentence,) for sentence in SENTENCES])
     assert len(np.unique(vectors.round(4), axis=0)) == len(SENTENCES)  # its encoder can choose what to label next
+
+
+def test_the_parity_gate_is_measured_on_reviews_that_gave_no_example() -> None:
+    review = LabelledReview("", ("Prima.",), (frozenset({"p"}),), "", "", "", None)
+    many, few = (Reviews("", [review] * count, real=True) for count in (450, 3))
+    assert new_to_it([many, few]).tolist() == [False, True] * 225 + [False] * 3
+    assert new_to_it([few]).all()
 
 
 def test_the_parity_gate_refuses_a_network_that_changed() -> None:
