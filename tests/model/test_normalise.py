@@ -67,5 +67,5 @@ def test_every_character_knows_its_place_in_the_original(raw: str) -> None:
         start, end = clean.original_span(place, place + 1)
         assert 0 <= start < end <= len(raw)
         if character.isalnum() and end - start == 1:
-            assert raw[start] == character
+            assert unicodedata.normalize("NFC", raw[start]) == character  # 豈 has two codes of one character
     assert list(clean.starts) == sorted(clean.starts)

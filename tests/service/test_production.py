@@ -228,7 +228,8 @@ def test_a_shadow_reads_along_and_disagreements_are_counted(served: Served, bund
     eager = {name: [0.0001] * len(values) for name, values in manifest.thresholds.items()}
     if not (bundles / "eager").exists():
         shutil.copytree(bundles / "first", bundles / "eager")
-        write_manifest(bundles / "eager", replace(manifest, thresholds=eager))
+        deaf = [replace(canary, absent=[]) for canary in manifest.canaries]  # to what must not be there, for all is
+        write_manifest(bundles / "eager", replace(manifest, thresholds=eager, canaries=deaf))
     admin = f"{served.url}/v1/admin"
     assert HTTP.put(f"{admin}/shadow", json={"bundle": "eager", "share": 0.5}, timeout=30).status_code == 200
     for _ in range(8):
