@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from model.infer import TOKENS_A_BATCH
 from model.predictor import Predictor
-from model.processors import processors
+from model.processors import adds_int8_exactly, processors
 from model.score import Result
 
 REVIEWS = [
@@ -148,3 +148,12 @@ def test_threads_are_as_many_as_the_quota_of_the_container(tmp_path: Path) -> No
     (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text("80000\n")
     (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
     assert processors(tmp_path) == 1
+
+
+def test_int8_is_exact_where_the_processor_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    (tmp_path / "new").write_text("flags : avx512f avx512_vnni")
+    (tmp_path / "old").write_text("flags : avx avx2")
+    assert [adds_int8_exactly(tmp_path / name) for name in ("new", "old", "none")] == [True, False, False]
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    assert adds_int8_exactly(tmp_path / "old")
