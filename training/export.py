@@ -39,6 +39,7 @@ from training.files import write_atomically
 from training.network import export_network
 from training.quantise import quantise
 from training.readings import review_labels, review_logits
+from training.tokens import read_passages
 from training.train import encoder_of
 from training.wide import Wide
 
@@ -153,10 +154,8 @@ def _examples(sets: list[TestSet], encoder: Encoder) -> list[Window]:
 
 def _ours() -> list[tuple[str, ...]]:
     """The sentences of written reviews, read without their codes: the taxonomy may have other labels by now."""
-    reviews = [
-        review for path in sorted(DATA.glob("g*-01.rev")) for review in path.read_text(encoding="utf-8").strip().split("\n\n")
-    ]
-    return [tuple(line.partition("\t")[0] for line in review.splitlines()[1:]) for review in reviews]
+    passages = [passage for path in sorted(DATA.glob("g*-01.rev")) for passage in read_passages(path)]
+    return [tuple(passage.strip().split("\n")) for passage in passages]
 
 
 def new_to_it(sets: list[TestSet]) -> np.ndarray:
