@@ -31,6 +31,7 @@ from benchmarks.setting import describe, reviews  # noqa: E402
 from model.bundle import DEFAULT_BUNDLE  # noqa: E402
 from model.infer import Network  # noqa: E402
 from model.predictor import Predictor  # noqa: E402
+from training.lengths import for_any_lengths  # noqa: E402
 from training.network import export_network  # noqa: E402
 from training.train import load_classifier  # noqa: E402
 
@@ -55,8 +56,7 @@ def main() -> None:
             weight_type=QuantType.QInt8,
             extra_options={"DefaultTensorType": TensorProto.FLOAT},
         )
-        exact = replace(predictor, network=Network.load(Path(made) / "float32.onnx"))
-        dynamic = replace(predictor, network=Network.load(Path(made) / "dynamic.onnx"))
+        exact, dynamic = (_read_with(predictor, Path(made) / f"{name}.onnx") for name in ("float32", "dynamic"))
         classify = pipeline("text-classification", model=str(folder), top_k=None, device="cpu", dtype=torch.float32)
         ways: dict[str, Callable[[], Any]] = {
             "Snaar Predictor (int8)": lambda: list(predictor.stream(texts)),
@@ -79,6 +79,12 @@ def main() -> None:
         print(
             f"| {name} | {options.reviews / np.median(taken):.0f} | {np.median(ratios):.2f} ({ratios.min():.2f}–{ratios.max():.2f}) |"
         )
+
+
+def _read_with(predictor: Predictor, network: Path) -> Predictor:
+    """The Predictor with another network, which reads the windows of a length together, as batches without padding."""
+    for_any_lengths(network, network.with_suffix(".any.onnx"), examples=[])
+    return replace(predictor, network=Network.load(network.with_suffix(".any.onnx")))
 
 
 def _optimum(trained: Path, folder: Path, peers: Path, texts: list[str]) -> Callable[[], float]:

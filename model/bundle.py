@@ -11,7 +11,7 @@ from typing import Any
 
 from model.errors import BundleError
 
-FORMAT = 1
+FORMAT = 2  # 2: the network reads windows of any lengths at once
 MANIFEST = "manifest.json"
 NETWORK = "model.onnx"
 TOKENIZER = "tokenizer.json"

@@ -1,12 +1,15 @@
 """Windows → logits, on the CPU through onnxruntime.
 
-Only windows of equal length share a batch, so nothing is ever padded; together with how the network is quantised
-(`training/quantise.py`) this makes a window's logits independent of its neighbours, to the last bit. A batch runs on one
-processor and batches run side by side: splitting each of a thousand small steps over processors costs more than it gains.
+Windows of any lengths share a batch and nothing is ever padded: attention reads those of one length at a time (`training/lengths.py`).
+Together with how the network is quantised (`training/quantise.py`) this makes a window's logits independent of its neighbours, to the
+last bit. A batch runs on one processor and batches run side by side: splitting each of a thousand small steps over processors
+costs more than it gains.
 """
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +20,7 @@ from model.errors import BundleError
 from model.processors import adds_int8_exactly, processors
 
 TOKENS_A_BATCH = 512
+FEWEST_TOKENS = 64  # a batch of fewer is not split for another processor: a call costs as much as some 20 tokens
 PROVIDER = ("CPUExecutionProvider", {"arena_extend_strategy": "kSameAsRequested"})  # the default doubles what it takes each time
 
 
@@ -51,7 +55,7 @@ class Network:
         """For each window its logits, (pieces, outputs) float32, in the order given. Equal windows are read once."""
         bits = [_bits(window) for window in windows]
         different = dict(zip(bits, windows, strict=True))
-        batches = _batches(list(different.values()))
+        batches = _batches(list(different.values()), self.threads)
         logits: dict[tuple[bytes, bytes], np.ndarray] = {}
         for batch, found in zip(batches, self._run(batches), strict=True):
             logits.update(zip(map(_bits, batch), found, strict=True))
@@ -65,23 +69,33 @@ class Network:
             return list(side_by_side.map(self._run_batch, batches))
 
     def _run_batch(self, windows: list[Window]) -> list[np.ndarray]:
-        ids = np.stack([window.ids for window in windows])
-        starts = np.concatenate([window.starts + row * ids.shape[1] for row, window in enumerate(windows)])
-        found = self.session.run(None, {"input_ids": ids, "starts": starts})[0]
+        found = self.session.run(None, inputs_of(windows))[0]
         return np.split(found, np.cumsum([len(window.starts) for window in windows])[:-1])
+
+
+def inputs_of(windows: list[Window]) -> dict[str, np.ndarray]:
+    """What the network reads of windows that stand in the order of their lengths; the names are explained in `training/lengths.py`."""
+    lengths = [len(window.ids) for window in windows]
+    begins = np.cumsum([0, *lengths[:-1]])
+    return {
+        "ids": np.concatenate([window.ids for window in windows]),
+        "positions": np.concatenate([np.arange(length) for length in lengths]),
+        "groups": np.array([[len(list(alike)), length] for length, alike in groupby(lengths)]),
+        "sentences": np.concatenate([window.starts + begin for window, begin in zip(windows, begins, strict=True)]),
+    }
 
 
 def _bits(window: Window) -> tuple[bytes, bytes]:
     return window.ids.tobytes(), window.starts.tobytes()
 
 
-def _batches(windows: list[Window]) -> list[list[Window]]:
-    """Windows of equal length together, some hundreds of tokens at a time, the longest first."""
-    by_length: dict[int, list[Window]] = {}
-    for window in windows:
-        by_length.setdefault(len(window.ids), []).append(window)
-    return [
-        alike[first : first + max(1, TOKENS_A_BATCH // length)]
-        for length, alike in sorted(by_length.items(), reverse=True)
-        for first in range(0, len(alike), max(1, TOKENS_A_BATCH // length))
-    ]
+def _batches(windows: list[Window], side_by_side: int) -> list[list[Window]]:
+    """Windows by length, the longest first, in batches of about as many tokens: some hundreds, or fewer where processors are free."""
+    ordered = sorted(windows, key=lambda window: len(window.ids), reverse=True)
+    ends = np.cumsum([len(window.ids) for window in ordered])
+    tokens = int(ends[-1]) if windows else 0
+    count = max(1, math.ceil(tokens / TOKENS_A_BATCH), min(side_by_side, tokens // FEWEST_TOKENS))
+    batches: list[list[Window]] = [[] for _ in range(count)]
+    for window, end in zip(ordered, ends, strict=True):
+        batches[(end - 1) * count // tokens].append(window)
+    return [batch for batch in batches if batch]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
+from model.processors import processors
 from service import errors
 from service.access import Access
 from service.batcher import Batcher
@@ -48,11 +49,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         answer_first()
         state = app.state
-        first = Model.load(chosen.bundle, threads=chosen.threads)
-        state.models = Models(first, threads=chosen.threads, metrics=metrics)
+        state.models = Models(Model.load(chosen.bundle), metrics=metrics)
         state.shadow = None
         state.reloading = None
-        state.batcher = Batcher(max_tokens=chosen.queue_tokens, seen=metrics.batch)
+        state.batcher = Batcher(max_tokens=chosen.queue_tokens, threads=chosen.threads or processors(), seen=metrics.batch)
         state.health = Health(state.models, state.batcher, every=chosen.canary_seconds)
         await state.health.check()
         watching = [asyncio.create_task(task) for task in (state.health.watch(), watch_lateness(metrics.late.observe))]

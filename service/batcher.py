@@ -1,6 +1,6 @@
-"""Requests share batches: one thread reads whatever waits, a little of each request in turn.
+"""Requests share batches: a thread for each processor reads whatever waits, a little of each request in turn.
 
-A request that finds nothing running goes at once; those that come while a batch runs wait for its end and go together.
+A request that finds a processor free goes at once; those that come while batches run wait for the end of one and go together.
 A large request gives way after each slice, so a small one never waits for all of it. Bulk (files, streams, a shadow) stands
 behind all requests: it is read when none waits, and a slice of it now and then when one always does. The scores of a review do not
 depend on its batch (docs/decisions/0001), so how requests are mixed changes nothing but the time they take.
@@ -21,11 +21,10 @@ from model.predictor import Predictor
 from model.score import Result
 from service.priority import stand_back
 
-BATCH_TOKENS = 1024  # what one batch holds, by estimate: 0.05 s at 19,032 tokens/s (benchmarks/RESULTS.md)
-CROWD, CROWDED = 32, 4  # requests waiting from which a batch grows with them, and how many times it grows at most
+BATCH_TOKENS = 512  # what one batch holds, by estimate: 0.05 s of a processor (benchmarks/RESULTS.md)
 SLICE_TOKENS = 256  # what a request gets before the next has its turn
 RECENT = 1.0  # seconds after a request in which bulk is read slice by slice: the next may come, and would wait for a whole batch
-PATIENCE = 4  # batches after which a slice of bulk is read though requests wait
+PATIENCE = 8  # batches after which a slice of bulk is read though requests wait
 CHARACTERS_A_TOKEN = 4  # the reviews of training/data have 3.9; only the length of the queue hangs on it
 REMEMBERED = 0.9  # how slowly the measured speed follows
 
@@ -61,7 +60,7 @@ class Stages:
 @dataclass(frozen=True)
 class Answer:
     """Results in order, with the seconds spent waiting for a turn and the seconds from then on; `stages` is what the latter
-    were spent on, the batches of others between its own excepted."""
+    were spent on, the batches of others between its own excepted; two batches side by side count both."""
 
     results: list[Result]
     waited: float
@@ -90,10 +89,10 @@ class Waiting:
     future: "Future[Answer]" = field(default_factory=Future)
     first_turn: float = 0.0
     taken: int = 0
-    results: list[Result] = field(default_factory=list)
     stages: Stages = field(default_factory=Stages)
 
     left: int = field(init=False)  # estimated tokens of the texts not given out yet
+    results: dict[int, Result] = field(default_factory=dict)  # by the text's place
 
     def __post_init__(self) -> None:
         self.left = sum(self.costs)
@@ -105,7 +104,7 @@ class Waiting:
             cost += self.costs[last]
             last += 1
         self.first_turn = self.first_turn or time.monotonic()
-        part = Part(self, self.texts[self.taken : last], cost)
+        part = Part(self, self.taken, self.texts[self.taken : last], cost)
         self.taken = last
         self.left -= cost
         return part
@@ -113,9 +112,10 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Part:
-    """Some texts of a request, in a batch."""
+    """Some texts of a request, from its `first` on, in a batch."""
 
     waiting: Waiting
+    first: int
     texts: list[str]
     tokens: int
 
@@ -126,9 +126,9 @@ def estimated_tokens(text: str) -> int:
 
 
 class Batcher:
-    """The queue and its thread. `seen` is called on that thread after each batch."""
+    """The queue and its threads. `seen` is called on one of them after each batch."""
 
-    def __init__(self, *, max_tokens: int, seen: Callable[[Batch], None] = lambda batch: None) -> None:
+    def __init__(self, *, max_tokens: int, threads: int, seen: Callable[[Batch], None] = lambda batch: None) -> None:
         self.max_tokens = max_tokens
         self.seen = seen
         self.queue: deque[Waiting] = deque()
@@ -139,8 +139,9 @@ class Batcher:
         self.speed = 1000.0  # estimated tokens a second
         self.closed = False
         self.changed = threading.Condition()
-        self.thread = threading.Thread(target=self._work, name="batcher", daemon=True)
-        self.thread.start()
+        self.threads = [threading.Thread(target=self._work, name=f"batcher {n}", daemon=True) for n in range(threads)]
+        for thread in self.threads:
+            thread.start()
 
     async def predict(
         self, predictor: Predictor, texts: list[str], *, seconds: float | None, place: Place = Place.IN_TURN
@@ -170,11 +171,12 @@ class Batcher:
         return math.ceil(self.load / self.speed)
 
     def close(self) -> None:
-        """End the thread after the batch it is reading."""
+        """End the threads after the batches they are reading."""
         with self.changed:
             self.closed = True
-            self.changed.notify()
-        self.thread.join()
+            self.changed.notify_all()
+        for thread in self.threads:
+            thread.join()
 
     def _admit(self, predictor: Predictor, texts: list[str], place: Place) -> Waiting:
         waiting = Waiting(predictor, texts, [estimated_tokens(text) for text in texts], place)
@@ -188,7 +190,7 @@ class Batcher:
             else:
                 self._line_of(waiting).append(waiting)
             self.load += self._weight(waiting)
-            self.changed.notify()
+            self.changed.notify(math.ceil(waiting.left / BATCH_TOKENS))
         return waiting
 
     def _drop(self, waiting: Waiting) -> None:
@@ -209,10 +211,10 @@ class Batcher:
         while parts := self._take():
             began = time.monotonic()
             for predictor in {part.waiting.predictor.bundle.sha256: part.waiting.predictor for part in parts}.values():
-                _read(predictor, [part for part in parts if part.waiting.predictor.bundle.sha256 == predictor.bundle.sha256])
+                self._read(predictor, [part for part in parts if part.waiting.predictor.bundle.sha256 == predictor.bundle.sha256])
             taken = time.monotonic() - began
             tokens = sum(part.tokens for part in parts)
-            self.speed = REMEMBERED * self.speed + (1 - REMEMBERED) * tokens / max(taken, 1e-6)
+            self.speed = REMEMBERED * self.speed + (1 - REMEMBERED) * len(self.threads) * tokens / max(taken, 1e-6)
             self.seen(Batch(len({id(part.waiting) for part in parts}), tokens, taken))
 
     def _take(self) -> list[Part]:
@@ -232,13 +234,8 @@ class Batcher:
             return self._slices(self.bulk, BATCH_TOKENS if quiet else SLICE_TOKENS)
         turn_of_bulk = self.bulk and self.passed_over >= PATIENCE
         self.passed_over = 0 if turn_of_bulk else self.passed_over + 1
-        room = self._room()
-        some = self._slices(self.bulk, SLICE_TOKENS * room // BATCH_TOKENS) if turn_of_bulk else []  # the same share of any batch
-        return [*some, *self._slices(self.queue, room)]
-
-    def _room(self) -> int:
-        """Tokens of the next batch. In a crowd it is larger: its texts find more of their own length, which are read together."""
-        return int(BATCH_TOKENS * min(CROWDED, max(1, len(self.queue) / CROWD)))
+        some = self._slices(self.bulk, SLICE_TOKENS) if turn_of_bulk else []
+        return [*some, *self._slices(self.queue, BATCH_TOKENS)]
 
     @property
     def bulk_load(self) -> int:
@@ -262,21 +259,32 @@ class Batcher:
                 self.load += self._weight(waiting)
         return parts
 
-
-def _read(predictor: Predictor, parts: list[Part]) -> None:
-    """Read parts of one predictor together; where that fails each alone, so that no request suffers for another."""
-    try:
-        found, stages = _timed(predictor, [text for part in parts for text in part.texts])
-        results = iter(found)
-        for part in parts:
-            part.waiting.stages += stages
-            _give(part.waiting, [next(results) for _ in part.texts])
-    except Exception as error:
-        if len(parts) == 1:
-            _settle(parts[0].waiting, error)
-        else:
+    def _read(self, predictor: Predictor, parts: list[Part]) -> None:
+        """Read parts of one predictor together; where that fails each alone, so that no request suffers for another."""
+        try:
+            found, stages = _timed(predictor, [text for part in parts for text in part.texts])
+            results = iter(found)
             for part in parts:
-                _read(predictor, [part])
+                self._give(part, [next(results) for _ in part.texts], stages)
+        except Exception as error:
+            if len(parts) == 1:
+                _settle(parts[0].waiting, error)
+            else:
+                for part in parts:
+                    self._read(predictor, [part])
+
+    def _give(self, part: Part, results: list[Result], stages: Stages) -> None:
+        """Parts of a request may be read side by side; the last to end gives the answer."""
+        waiting = part.waiting
+        with self.changed:
+            waiting.stages += stages
+            waiting.results.update(enumerate(results, part.first))
+            ended = len(waiting.results) == len(waiting.texts)
+        if ended:
+            now = time.monotonic()
+            waited, computed = waiting.first_turn - waiting.arrived, now - waiting.first_turn
+            in_order = [waiting.results[place] for place in range(len(waiting.texts))]
+            _settle(waiting, Answer(in_order, waited, computed, waiting.stages))
 
 
 def _timed(predictor: Predictor, texts: list[str]) -> tuple[list[Result], Stages]:
@@ -288,14 +296,6 @@ def _timed(predictor: Predictor, texts: list[str]) -> tuple[list[Result], Stages
     results = predictor.score(encoded, logits)
     times.append(time.monotonic())
     return results, Stages(*(end - start for start, end in pairwise(times)))
-
-
-def _give(waiting: Waiting, results: list[Result]) -> None:
-    waiting.results += results
-    if len(waiting.results) == len(waiting.texts):
-        now = time.monotonic()
-        waited, computed = waiting.first_turn - waiting.arrived, now - waiting.first_turn
-        _settle(waiting, Answer(waiting.results, waited, computed, waiting.stages))
 
 
 def _settle(waiting: Waiting, outcome: Answer | Exception) -> None:

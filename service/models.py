@@ -26,9 +26,9 @@ class Model:
     reference: Reference | None
 
     @classmethod
-    def load(cls, folder: Path, *, threads: int | None) -> "Model":
-        """Load and verify a bundle; raises ModelError."""
-        predictor = Predictor.load(folder, threads=threads)
+    def load(cls, folder: Path) -> "Model":
+        """Load and verify a bundle; raises ModelError. Batches run side by side (`service/batcher.py`), each on one processor."""
+        predictor = Predictor.load(folder, threads=1)
         predictor.bundle.verify()
         return cls(predictor, Redactor.on(predictor.splitter), Reference.load(predictor.bundle))
 
@@ -47,10 +47,9 @@ class Model:
 class Models:
     """The current model and the previous one; one change at a time."""
 
-    def __init__(self, current: Model, *, threads: int | None, metrics: Metrics) -> None:
+    def __init__(self, current: Model, *, metrics: Metrics) -> None:
         self.current = current
         self.previous: Model | None = None
-        self.threads = threads
         self.metrics = metrics
         self.changing = asyncio.Lock()
         metrics.serves(current.predictor, current.reference)
@@ -80,7 +79,7 @@ class Models:
             raise ReloadError(why) from error
 
     def _load(self, folder: Path) -> Model:
-        return Model.load(folder, threads=self.threads).checked_against(self.current)
+        return Model.load(folder).checked_against(self.current)
 
     def _take_over(self, model: Model) -> None:
         self.previous, self.current = self.current, model

@@ -40,7 +40,9 @@ class Seen:
     @classmethod
     def of(cls, scope: Scope) -> "Seen":
         """The record of a request, made where there is none."""
-        found: Seen = scope.setdefault(NAME, cls())
+        if NAME not in scope:
+            scope[NAME] = cls()
+        found: Seen = scope[NAME]
         return found
 
     @classmethod

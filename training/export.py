@@ -36,6 +36,7 @@ from training.dataset import LabelledReview
 from training.errors import DataError, GateError
 from training.evaluate import TestSet
 from training.files import write_atomically
+from training.lengths import for_any_lengths
 from training.network import export_network
 from training.quantise import quantise
 from training.readings import review_labels, review_logits
@@ -92,8 +93,11 @@ def export(
     with TemporaryDirectory(dir=output.parent) as made:
         folder = Path(made) / "bundle"
         folder.mkdir()
+        examples = _examples(sets, encoder_of(trained, window))
         export_network(trained, Path(made) / "float32.onnx", wide=Wide.load(trained))
-        quantise(Path(made) / "float32.onnx", folder / NETWORK, examples=_examples(sets, encoder_of(trained, window)))
+        quantise(Path(made) / "float32.onnx", Path(made) / "int8.onnx", examples=examples)
+        for_any_lengths(Path(made) / "int8.onnx", folder / NETWORK, examples=examples)
+        for_any_lengths(Path(made) / "float32.onnx", Path(made) / "exact.onnx", examples=[])
         shutil.copy(trained / TOKENIZER, folder / TOKENIZER)
         shutil.copy(DEFAULT_PATH, folder / TAXONOMY)
         (folder / CARD).write_text("", encoding="utf-8")
@@ -120,7 +124,7 @@ def export(
         )
         write_manifest(folder, manifest)
         quantised = Predictor.load(folder)
-        exact = replace(quantised, network=Network.load(Path(made) / "float32.onnx"))
+        exact = replace(quantised, network=Network.load(Path(made) / "exact.onnx"))
         evidence = Evidence.of([(review_logits(quantised, s.reviews), review_labels(s.reviews, taxonomy), s.real) for s in sets])
         exact_logits = np.concatenate([review_logits(exact, s.reviews) for s in sets])
         calibration = fit(evidence, taxonomy)

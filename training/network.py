@@ -23,13 +23,19 @@ PLAIN = "plain"
 class SentenceReader(nn.Module):
     """`input_ids`: (batch, tokens) without padding; `starts`: positions in the flattened batch → (starts, outputs)."""
 
+    places: Tensor | None
+
     def __init__(self, model: Any, wide: Wide | None) -> None:
         super().__init__()
         self.model = model
+        before = getattr(model.base_model.embeddings, "padding_idx", None)  # RoBERTa's places begin after the padding's
+        places = None if before is None else torch.arange(before + 1, model.config.max_position_embeddings)[None]
+        self.register_buffer("places", places)
         self.wide = None if wide is None else WideReader(wide)
 
     def forward(self, input_ids: Tensor, starts: Tensor) -> Tensor:
-        hidden = self.model.base_model(input_ids=input_ids).last_hidden_state
+        places = {} if self.places is None else {"position_ids": self.places[:, : input_ids.shape[1]]}
+        hidden = self.model.base_model(input_ids=input_ids, **places).last_hidden_state
         flat = hidden.reshape(1, -1, hidden.shape[-1])
         deep = read_starts(self.model, flat, torch.zeros_like(starts), starts)
         return deep if self.wide is None else (1 - SHARE) * deep + SHARE * self.wide(input_ids, starts)

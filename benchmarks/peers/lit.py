@@ -1,6 +1,7 @@
 """LitServe with our own ONNX file, without our reading of sentences: `python lit.py BUNDLE PORT`"""
 
 import sys
+from itertools import groupby
 from pathlib import Path
 
 import litserve
@@ -10,7 +11,7 @@ from tokenizers import Tokenizer
 
 
 class Classify(litserve.LitAPI):
-    """Texts that come together are read one after the other: the network has no mask, so nothing may be padded."""
+    """Texts that come together are read together, each as one sentence."""
 
     def setup(self, device: str) -> None:
         bundle = Path(sys.argv[1])
@@ -22,12 +23,18 @@ class Classify(litserve.LitAPI):
         return request["input"][0]
 
     def predict(self, texts: list[str]) -> list[list[float]]:
-        return [self._read(text) for text in texts]
-
-    def _read(self, text: str) -> list[float]:
-        ids = self.tokenizer.encode(text, add_special_tokens=False).ids[:254]
-        found = self.session.run(None, {"input_ids": np.array([[self.cls, *ids, self.sep]]), "starts": np.array([0])})
-        return (1 / (1 + np.exp(-found[0][0]))).tolist()
+        encoded = self.tokenizer.encode_batch(texts, add_special_tokens=False)
+        ids = [[self.cls, *found.ids[:254], self.sep] for found in encoded]
+        order = sorted(range(len(ids)), key=lambda number: len(ids[number]))
+        lengths = [len(ids[number]) for number in order]
+        inputs = {
+            "ids": np.concatenate([ids[number] for number in order]),
+            "positions": np.concatenate([np.arange(length) for length in lengths]),
+            "groups": np.array([[len(list(alike)), length] for length, alike in groupby(lengths)]),
+            "sentences": np.cumsum([0, *lengths[:-1]]),
+        }
+        scores = 1 / (1 + np.exp(-self.session.run(None, inputs)[0]))
+        return scores[np.argsort(order)].tolist()
 
     def encode_response(self, output: list[float]) -> dict:
         return {"scores": output}

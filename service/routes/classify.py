@@ -14,6 +14,7 @@ from service.models import Model
 from service.schemas import ClassifyRequest, ClassifyResponse
 
 router = APIRouter()
+AS_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @router.post(
@@ -43,6 +44,6 @@ def write(request: ClassifyRequest, results: list[Result], model: Model) -> byte
         shown = result if lenses is None else result.only(lenses)
         extra = {"redacted_text": clean[number]} if clean else {}
         answer = {"id": review.id, **shown.to_dict(scores=request.options.scores), **extra}
-        written.append(json.dumps(answer, ensure_ascii=False, separators=(",", ":")))
-    head = json.dumps({"model": predictor.bundle.identity, "taxonomy_version": predictor.taxonomy.version}, separators=(",", ":"))
+        written.append(AS_JSON(answer))
+    head = AS_JSON({"model": predictor.bundle.identity, "taxonomy_version": predictor.taxonomy.version})
     return f'{head[:-1]},"results":[{",".join(written)}]}}'.encode()

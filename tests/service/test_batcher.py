@@ -1,4 +1,5 @@
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
@@ -8,7 +9,7 @@ import pytest
 
 from model.predictor import Predictor
 from model.split import Splitter
-from service.batcher import SLICE_TOKENS, Batch, Batcher, Place, QueueFull, Waiting
+from service.batcher import SLICE_TOKENS, Batch, Batcher, Place, QueueFull
 
 TEXTS = ["Top!", "Weer een uur in de wacht.", "Vriendelijk geholpen. Morgen al in huis!", "De rits was na een week stuk."]
 LONG = "De bezorger was vriendelijk maar het pakket was nat en de doos was kapot. " * 20
@@ -21,7 +22,7 @@ def batches() -> list[Batch]:
 
 @pytest.fixture
 def batcher(batches: list[Batch]) -> Iterator[Batcher]:
-    made = Batcher(max_tokens=4000, seen=batches.append)
+    made = Batcher(max_tokens=4000, threads=1, seen=batches.append)
     yield made
     made.close()
 
@@ -108,24 +109,17 @@ def test_a_text_that_breaks_the_model_breaks_its_own_request_alone(batcher: Batc
     assert last.results == predictor.predict(TEXTS)
 
 
-def test_a_crowd_shares_a_larger_batch(batches: list[Batch], predictor: Predictor) -> None:
-    batcher = Batcher(max_tokens=50_000, seen=batches.append)
-    text = LONG[:400]  # some 100 tokens
-    together(*(lambda: batcher.predict(predictor, [text], seconds=60) for _ in range(20)))
-    few = max(batch.requests for batch in batches)
-    together(*(lambda: batcher.predict(predictor, [text], seconds=60) for _ in range(100)))
+def test_threads_share_a_large_request_whose_results_stay_in_order(predictor: Predictor) -> None:
+    seen: list[str] = []
+    batcher = Batcher(max_tokens=50_000, threads=3, seen=lambda batch: seen.append(threading.current_thread().name))
+    texts = [f"{LONG[: 40 + 9 * number]} {number}" for number in range(120)]
+    large, small = together(
+        lambda: batcher.predict(predictor, texts, seconds=60), lambda: batcher.predict(predictor, TEXTS, seconds=60)
+    )
     batcher.close()
-    assert few <= 11 < 20 <= max(batch.requests for batch in batches)
-
-
-def test_bulk_has_the_same_share_of_a_larger_batch(batcher: Batcher, predictor: Predictor) -> None:
-    batcher.close()  # what waits is taken here, batch by batch
-    bulk = batcher.read_bulk(predictor, [LONG] * 100)
-    for _ in range(400):
-        batcher.queue.append(Waiting(predictor, [LONG], [100], Place.IN_TURN))
-    parts = [part for _ in range(5) for part in batcher._batch()]
-    share = sum(part.tokens for part in parts if part.waiting.future is bulk) / sum(part.tokens for part in parts)
-    assert 0.04 < share < 0.08
+    assert large.results == predictor.predict(texts)
+    assert small.results == predictor.predict(TEXTS)
+    assert len(set(seen)) == 3
 
 
 def test_canaries_go_before_all_that_waits(batcher: Batcher, predictor: Predictor) -> None:

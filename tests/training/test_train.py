@@ -3,6 +3,7 @@
 import json
 import tomllib
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from onnx import helper, numpy_helper
 from transformers import pipeline
 
 import training.retrain
+from model.encode import Window
 from model.infer import Network
 from model.predictor import Predictor
 from model.taxonomy import Taxonomy
@@ -21,6 +23,7 @@ from training.errors import GateError
 from training.evaluate import TestSet as Reviews
 from training.export import Parity, new_to_it
 from training.labelling.vectors import encoder_vectors
+from training.lengths import for_any_lengths
 from training.network import export_network
 from training.quantise import quantise
 from training.train import encoder_of, train
@@ -51,7 +54,7 @@ def trained(base: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 def test_the_runtime_gives_what_the_transformers_pipeline_gives(trained: Path, tmp_path: Path) -> None:
     export_network(trained, tmp_path / "model.onnx", wide=None)
-    network, encoder = Network.load(tmp_path / "model.onnx", threads=1), encoder_of(trained, 40)
+    network, encoder = opened(tmp_path / "model.onnx"), encoder_of(trained, 40)
     classify = pipeline("text-classification", model=str(trained), top_k=None, function_to_apply="sigmoid", device="cpu")
     for sentence in SENTENCES:
         theirs = {found["label"]: found["score"] for found in classify([sentence])[0]}
@@ -65,15 +68,19 @@ def test_int8_is_close_to_float_and_does_not_depend_on_the_batch(trained: Path, 
     wide = Wide.fit(read([data], Taxonomy.load()), encoder, Taxonomy.load())
     export_network(trained, tmp_path / "float.onnx", wide=wide)
     windows = [w for windows in encoder.encode([[s] for s in SENTENCES] + [SENTENCES] + [SENTENCES[:1]] * 3) for w in windows]
-    exact = Network.load(tmp_path / "float.onnx", threads=1).run(windows)
+    exact = opened(tmp_path / "float.onnx").run(windows)
     for examples in (windows, []):  # steps made from examples; without them each row has its own
         assert quantise(tmp_path / "float.onnx", tmp_path / "int8.onnx", examples=examples, smallest=100) >= 8
-        whole = Network.load(tmp_path / "int8.onnx", threads=1)
+        whole, narrow = opened(tmp_path / "int8.onnx"), opened(tmp_path / "int8.onnx", windows)
         for window, found, true in zip(windows, whole.run(windows), exact, strict=True):
             assert np.abs(found - true).max() < 0.2
             assert (whole.run([window])[0] == found).all()
+            assert (narrow.run([window])[0] == found).all()
+        assert all(map(np.array_equal, narrow.run(windows), whole.run(windows)))
         kinds = Counter(node.op_type for node in onnx.load(tmp_path / "int8.onnx").graph.node)
         plain = json.loads((trained / "config.json").read_text())["model_type"] != "modernbert"
+        loops = [node.op_type for node in onnx.load(tmp_path / "int8.any.onnx").graph.node].count("Loop")
+        assert loops == (2 if plain and examples else 1)  # attention alone, or the whole network
         assert kinds["QAttention"] == (2 if plain and examples else 0)
         if examples:
             assert kinds["ReduceMax"] == (0 if plain else 2)  # what ModernBERT's gates let through has a step a row
@@ -94,8 +101,13 @@ def test_attention_whose_heads_are_weighed_is_left_as_it_is(bert: Path, tmp_path
     windows = encoder_of(bert, 40).encode([[sentence] for sentence in SENTENCES])
     quantise(tmp_path / "float.onnx", tmp_path / "int8.onnx", examples=[window for [window] in windows], smallest=100)
     for [window] in windows:
-        exact, found = (Network.load(tmp_path / name, threads=1).run([window])[0] for name in ("float.onnx", "int8.onnx"))
+        exact, found = (opened(tmp_path / name).run([window])[0] for name in ("float.onnx", "int8.onnx"))
         assert found == pytest.approx(exact, abs=0.01)
+
+
+def opened(path: Path, examples: Sequence[Window] = ()) -> Network:
+    for_any_lengths(path, path.with_suffix(".any.onnx"), examples=list(examples))
+    return Network.load(path.with_suffix(".any.onnx"), threads=1)
 
 
 def test_a_retrained_bundle_is_served(base: Path, data: Path, tmp_path: Path) -> None:
