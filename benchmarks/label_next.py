@@ -27,9 +27,10 @@ from sklearn.metrics import average_precision_score
 
 from model.taxonomy import Taxonomy
 from training.baseline import NEVER, Bag
-from training.dataset import LabelledReview, hold_out, read, targets
+from training.dataset import LabelledReview, read, targets
 from training.labelling.choose import Pool, asking, choose
 from training.readings import review_labels
+from training.split import hold_out
 
 DATA = Path(__file__).parents[1] / "training" / "data"
 ROUND, MOST = 50, 1000

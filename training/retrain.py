@@ -13,10 +13,11 @@ from model.predictor import Predictor
 from model.taxonomy import Taxonomy
 from training.behave import behave, read_cases
 from training.card import card
-from training.dataset import files_of, hold_out, read, without_positive
+from training.dataset import files_of, read, without_positive
 from training.evaluate import TestSet, agreement, evaluate, measured, read_annotators, write_report
 from training.export import add_figures, add_reference, export, read_canaries
 from training.files import write_json
+from training.split import hold_out
 from training.tables import markdown
 from training.train import encoder_of, train
 from training.wide import Wide

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from model.taxonomy import Taxonomy
-from training.dataset import hold_out, read, targets
+from training.dataset import read, targets
 from training.errors import DataError
 
 TAXONOMY = Taxonomy.load()
@@ -53,19 +53,3 @@ def test_empty_and_missing_files_are_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "empty.rev", tmp_path / "none.rev", tmp_path / "table.xls"):
         with pytest.raises(DataError, match=str(path)):
             read([path], TAXONOMY)
-
-
-def test_near_duplicates_stay_on_one_side(tmp_path: Path) -> None:
-    path = tmp_path / "a.rev"
-    blocks = [f"## web | 2 | x\nDe bezorger belde nummer {n} niet aan bij ons.\tn\n" for n in range(3)]
-    blocks += [
-        f"## web | 2 | x\n{word} is hier altijd heel erg {word} geweest\tn\n"
-        for word in ["brood", "water", "fietsen", "kleding", "boeken", "muziek", "reizen"]
-    ]
-    path.write_text("\n".join(blocks))
-    reviews = read([path], TAXONOMY)
-    for seed in range(5):
-        kept, held = hold_out(reviews, 0.3, seed=seed)
-        assert len(kept) + len(held) == len(reviews)
-        assert held
-        assert sum("bezorger" in review.text for review in held) in (0, 3)
