@@ -28,7 +28,7 @@ def card(
         f"# {manifest.name} {manifest.version}", "",
         "Reads Dutch customer feedback: experience tiers, ten emotional motivators with sign, sentiment, journey phase, engagement",
         "drivers and hearsay, per sentence. Taxonomy version " + manifest.taxonomy_version + ".", "",
-        f"- Base: `{manifest.base}`; window of {manifest.window} tokens; int8 by row; made {manifest.created[:10]}.",
+        f"- Base: `{manifest.base}`; window of {manifest.window} tokens; int8; made {manifest.created[:10]}.",
         f"- Trained on {len(train)} reviews: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items()) + ".",
         "- Labels are by language-model annotators following the project's codebook; the texts written for the project are by language models too.",
         f"- int8 against float32 on the reviews below: largest probability difference {parity['largest_difference']:.3f}, "

@@ -11,6 +11,7 @@ from typing import Any
 from model.bundle import file_sha256
 from model.predictor import Predictor
 from model.taxonomy import Taxonomy
+from training.average import average
 from training.behave import behave, read_cases
 from training.card import card
 from training.dataset import files_of, read, without_positive
@@ -68,6 +69,7 @@ def main(arguments: list[str]) -> None:
         print(f"{trained}: this very training was finished before; going on from there")
     else:
         base: Path | str = options.base
+        made: list[Path] = []
         for number, changes in enumerate(config["rounds"], 1):
             folder, done = options.work / f"round-{number}", options.work / f"round-{number}.json"
             if folder.exists() and _holds(done, task):
@@ -76,6 +78,10 @@ def main(arguments: list[str]) -> None:
                 train(kept, base, {**config, **changes}, folder)
                 write_json(done, task)
             base = folder
+            made.append(folder)
+        if config["mean_of"] > 1:
+            average(made[-config["mean_of"] :], options.work / "mean")
+            base = options.work / "mean"
         Wide.fit(kept, encoder_of(base, config["window"]), taxonomy).save(Path(base))
         shutil.rmtree(trained, ignore_errors=True)
         Path(base).rename(trained)

@@ -37,14 +37,20 @@ Sample = tuple[Window, np.ndarray]
 WANTED = "a base is a folder with config.json, model.safetensors and tokenizer.json, or a hub id"
 
 
-def encoder_of(base: Path | str, window: int) -> Encoder:
-    """The tokenizer of a base with the marks of its family (`[CLS]`/`[SEP]` or `<s>`/`</s>`). Raises BaseError."""
+def tokenizer_of(base: Path | str) -> Any:
+    """The tokenizer of a folder or hub id. Raises BaseError where there is none."""
     try:
         tokenizer = AutoTokenizer.from_pretrained(base)
     except (OSError, ValueError) as error:
         raise BaseError(f"{base}: cannot be opened; {WANTED}") from error
     if len(tokenizer) <= len(tokenizer.all_special_ids):  # transformers makes an empty one up where there is none
         raise BaseError(f"{base}: has no tokenizer; {WANTED}")
+    return tokenizer
+
+
+def encoder_of(base: Path | str, window: int) -> Encoder:
+    """The tokenizer of a base with the marks of its family (`[CLS]`/`[SEP]` or `<s>`/`</s>`). Raises BaseError."""
+    tokenizer = tokenizer_of(base)
     start = tokenizer.cls_token or tokenizer.bos_token
     end = tokenizer.sep_token or tokenizer.eos_token
     with TemporaryDirectory() as folder:

@@ -8,18 +8,18 @@ import argparse
 import json
 from collections import Counter
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 from tokenizers import Tokenizer
 from torch import nn
 from tqdm import tqdm
-from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerFast
+from transformers import AutoModel, PreTrainedTokenizerFast
 
 from training.errors import BaseError
 from training.files import write_folder_atomically
 from training.tokens import read_passages
+from training.train import tokenizer_of
 
 PASSAGES_AT_ONCE = 2000
 MARKS = ("bos_token", "cls_token", "eos_token", "sep_token", "pad_token", "unk_token", "mask_token")
@@ -34,8 +34,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args(arguments)
     torch.manual_seed(0)  # a pooler may be made up: the same one each time
-    tokenizer = AutoTokenizer.from_pretrained(options.base)
-    whole = _definition(tokenizer)
+    tokenizer = tokenizer_of(options.base)
+    whole: dict[str, Any] = {**json.loads(tokenizer.backend_tokenizer.to_str()), "truncation": None, "padding": None}
     if whole["model"]["type"] != "Unigram":
         raise BaseError(f"{options.base}: trim reads SentencePiece Unigram tokenizers, this is {whole['model']['type']}")
     if options.lower:
@@ -63,14 +63,6 @@ def main(arguments: list[str]) -> None:
         trimmed.save_pretrained(folder)
     share = sum(counts[number] for number in kept) / max(counts.total(), 1)
     print(f"{len(kept):,} of {len(pieces):,} tokens kept: {share:.2%} of what the texts are made of")
-
-
-def _definition(tokenizer: Any) -> dict[str, Any]:
-    """What stands in tokenizer.json."""
-    with TemporaryDirectory() as folder:
-        tokenizer.save_pretrained(folder)
-        definition: dict[str, Any] = json.loads((Path(folder) / "tokenizer.json").read_text(encoding="utf-8"))
-        return definition | {"truncation": None, "padding": None}
 
 
 def _count(tokenizer: Tokenizer, texts: list[Path]) -> Counter[int]:

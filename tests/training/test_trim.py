@@ -58,5 +58,7 @@ def test_a_trimmed_encoder_reads_its_language_as_before(multilingual: Path, tmp_
 
 def test_what_cannot_be_trimmed_says_what_is_wanted(tmp_path: Path, bert: Path) -> None:
     (tmp_path / "texts.txt").write_text("fijn")
+    with pytest.raises(BaseError, match="nowhere: cannot be opened"):
+        trim.main([str(tmp_path / "texts.txt"), "--base", "nowhere", "-o", str(tmp_path / "out")])
     with pytest.raises(BaseError, match="trim reads SentencePiece Unigram tokenizers, this is WordPiece"):
         trim.main([str(tmp_path / "texts.txt"), "--base", str(bert), "-o", str(tmp_path / "x")])
