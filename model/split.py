@@ -93,8 +93,9 @@ def _starts(doc: Doc) -> list[int]:
     words = 0  # in the sentence so far
     tokens = list(doc)
     for token, following in pairwise(tokens):
-        words += any(c.isalnum() for c in token.text)
-        if _ends_before(token, following, words):
+        plain = token.is_alpha and token.text[0] not in "xX"  # a word, and no `xD`: only a bullet begins anything after it
+        words += plain or any(c.isalnum() for c in token.text)
+        if BULLET.fullmatch(following.text) if plain else _ends_before(token, following, words):
             starts.append(following.idx)
             words = 0
     return starts
