@@ -56,11 +56,16 @@ class Stages:
     def __add__(self, other: "Stages") -> "Stages":
         return Stages(self.encode + other.encode, self.infer + other.infer, self.score + other.score)
 
+    def within(self, seconds: float) -> "Stages":
+        """The same shares of no more than so many seconds: batches side by side took more than passed."""
+        share = min(1.0, seconds / max(self.encode + self.infer + self.score, 1e-9))
+        return Stages(self.encode * share, self.infer * share, self.score * share)
+
 
 @dataclass(frozen=True)
 class Answer:
     """Results in order, with the seconds spent waiting for a turn and the seconds from then on; `stages` is what the latter
-    were spent on, the batches of others between its own excepted; two batches side by side count both."""
+    were spent on, the batches of others between its own excepted."""
 
     results: list[Result]
     waited: float
@@ -284,7 +289,7 @@ class Batcher:
             now = time.monotonic()
             waited, computed = waiting.first_turn - waiting.arrived, now - waiting.first_turn
             in_order = [waiting.results[place] for place in range(len(waiting.texts))]
-            _settle(waiting, Answer(in_order, waited, computed, waiting.stages))
+            _settle(waiting, Answer(in_order, waited, computed, waiting.stages.within(computed)))
 
 
 def _timed(predictor: Predictor, texts: list[str]) -> tuple[list[Result], Stages]:

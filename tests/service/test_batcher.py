@@ -120,6 +120,7 @@ def test_threads_share_a_large_request_whose_results_stay_in_order(predictor: Pr
     assert large.results == predictor.predict(texts)
     assert small.results == predictor.predict(TEXTS)
     assert len(set(seen)) == 3
+    assert sum(vars(large.stages).values()) <= large.computed + 1e-6
 
 
 def test_canaries_go_before_all_that_waits(batcher: Batcher, predictor: Predictor) -> None:
