@@ -46,7 +46,7 @@ model: $(VENV)/.developing
 	$(BIN)/python -m training join --labels training/data/pool/labels.jsonl --texts $(SHARED)/data/real/pool.jsonl.xz -o runs/pool.jsonl
 	$(BIN)/python -m training retrain --data training/data $(SHARED)/data/real/train.jsonl \
 		--train-only training/data/codebook training/data/codebook training/data/codebook training/data/motivators training/data/indirect runs/pool.jsonl \
-		--validate $(SHARED)/data/real/valid.jsonl --unseen training/data/unseen --base training/base --version 0.4.0 -o model/default
+		--validate $(SHARED)/data/real/valid.jsonl --unseen training/data/unseen --base training/base --version 0.5.0 -o model/default
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache dist
