@@ -89,7 +89,9 @@ class Bundle:
         try:
             data = json.loads(raw)
             if data["format"] != FORMAT:
-                raise BundleError(f"{path}: format {data['format']} is not the format {FORMAT} this version reads")
+                raise BundleError(
+                    f"{path}: format {data['format']} is not the format {FORMAT} this version reads; export it again with `python -m training retrain`"
+                )
             manifest = Manifest(
                 **{**data, "marks": Marks(**data["marks"]), "canaries": [Canary(**canary) for canary in data["canaries"]]}
             )

@@ -90,11 +90,14 @@ def _bits(window: Window) -> tuple[bytes, bytes]:
 
 
 def _batches(windows: list[Window], side_by_side: int) -> list[list[Window]]:
-    """Windows by length, the longest first, in batches of about as many tokens: some hundreds, or fewer where processors are free."""
+    """Windows by length, the longest first, in batches of about as many tokens: some hundreds, or fewer where that keeps more
+    processors at work. One may hold up to a window more."""
+    if not windows:
+        return []
     ordered = sorted(windows, key=lambda window: len(window.ids), reverse=True)
     ends = np.cumsum([len(window.ids) for window in ordered])
-    tokens = int(ends[-1]) if windows else 0
-    count = max(1, math.ceil(tokens / TOKENS_A_BATCH), min(side_by_side, tokens // FEWEST_TOKENS))
+    tokens = int(ends[-1])
+    count = max(math.ceil(tokens / TOKENS_A_BATCH), min(side_by_side, tokens // FEWEST_TOKENS))
     batches: list[list[Window]] = [[] for _ in range(count)]
     for window, end in zip(ordered, ends, strict=True):
         batches[(end - 1) * count // tokens].append(window)

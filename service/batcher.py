@@ -94,10 +94,11 @@ class Waiting:
     future: "Future[Answer]" = field(default_factory=Future)
     first_turn: float = 0.0
     taken: int = 0
+    results: dict[int, Result] = field(default_factory=dict)  # by the text's place
     stages: Stages = field(default_factory=Stages)
+    settled: bool = False
 
     left: int = field(init=False)  # estimated tokens of the texts not given out yet
-    results: dict[int, Result] = field(default_factory=dict)  # by the text's place
 
     def __post_init__(self) -> None:
         self.left = sum(self.costs)
@@ -171,6 +172,11 @@ class Batcher:
         return self.load + min(tokens, self.max_tokens // 2) <= self.max_tokens
 
     @property
+    def is_whole(self) -> bool:
+        """Whether all its threads are at work: one that ended, which should not happen, would take its share with it."""
+        return all(thread.is_alive() for thread in self.threads)
+
+    @property
     def seconds_full(self) -> int:
         """When the queue should have room again."""
         return math.ceil(self.load / self.speed)
@@ -195,7 +201,7 @@ class Batcher:
             else:
                 self._line_of(waiting).append(waiting)
             self.load += self._weight(waiting)
-            self.changed.notify(math.ceil(waiting.left / BATCH_TOKENS))
+            self.changed.notify(math.ceil(waiting.left / SLICE_TOKENS))
         return waiting
 
     def _drop(self, waiting: Waiting) -> None:
@@ -215,8 +221,8 @@ class Batcher:
         stand_back()
         while parts := self._take():
             began = time.monotonic()
-            for predictor in {part.waiting.predictor.bundle.sha256: part.waiting.predictor for part in parts}.values():
-                self._read(predictor, [part for part in parts if part.waiting.predictor.bundle.sha256 == predictor.bundle.sha256])
+            for predictor, own in _by_predictor(parts):
+                self._read(predictor, own)
             taken = time.monotonic() - began
             tokens = sum(part.tokens for part in parts)
             self.speed = REMEMBERED * self.speed + (1 - REMEMBERED) * len(self.threads) * tokens / max(taken, 1e-6)
@@ -252,7 +258,10 @@ class Batcher:
         """A slice of each in a line in turn, until `room` is full."""
         parts: list[Part] = []
         while line and room > 0:
-            waiting = line.popleft()
+            waiting = line[0]
+            if parts and not waiting.future.done() and waiting.costs[waiting.taken] > room:
+                break  # a large text goes in a batch of its own: nobody waits for it in this one
+            line.popleft()
             self.load -= self._weight(waiting)
             if waiting.future.done():  # cancelled, or broken by an earlier slice
                 continue
@@ -268,28 +277,52 @@ class Batcher:
         """Read parts of one predictor together; where that fails each alone, so that no request suffers for another."""
         try:
             found, stages = _timed(predictor, [text for part in parts for text in part.texts])
-            results = iter(found)
-            for part in parts:
-                self._give(part, [next(results) for _ in part.texts], stages)
         except Exception as error:
             if len(parts) == 1:
-                _settle(parts[0].waiting, error)
+                self._settle(parts[0].waiting, error)
             else:
                 for part in parts:
                     self._read(predictor, [part])
+            return
+        with self.changed:
+            for waiting in {id(part.waiting): part.waiting for part in parts}.values():
+                waiting.stages += stages
+        results = iter(found)
+        for part in parts:
+            self._give(part, [next(results) for _ in part.texts])
 
-    def _give(self, part: Part, results: list[Result], stages: Stages) -> None:
+    def _give(self, part: Part, results: list[Result]) -> None:
         """Parts of a request may be read side by side; the last to end gives the answer."""
         waiting = part.waiting
         with self.changed:
-            waiting.stages += stages
             waiting.results.update(enumerate(results, part.first))
-            ended = len(waiting.results) == len(waiting.texts)
-        if ended:
-            now = time.monotonic()
-            waited, computed = waiting.first_turn - waiting.arrived, now - waiting.first_turn
-            in_order = [waiting.results[place] for place in range(len(waiting.texts))]
-            _settle(waiting, Answer(in_order, waited, computed, waiting.stages.within(computed)))
+            if len(waiting.results) < len(waiting.texts):
+                return
+        now = time.monotonic()
+        waited, computed = waiting.first_turn - waiting.arrived, now - waiting.first_turn
+        in_order = [waiting.results[place] for place in range(len(waiting.texts))]
+        self._settle(waiting, Answer(in_order, waited, computed, waiting.stages.within(computed)))
+
+    def _settle(self, waiting: Waiting, outcome: Answer | Exception) -> None:
+        """Hand the outcome to whoever waits for it, if anybody still does; of two parts that fail at once the first tells."""
+        with self.changed:
+            if waiting.settled:
+                return
+            waiting.settled = True
+        if not waiting.future.set_running_or_notify_cancel():
+            return
+        if isinstance(outcome, Answer):
+            waiting.future.set_result(outcome)
+        else:
+            waiting.future.set_exception(outcome)
+
+
+def _by_predictor(parts: list[Part]) -> list[tuple[Predictor, list[Part]]]:
+    """A batch may hold requests of an old bundle and of the new one."""
+    own: dict[str, list[Part]] = {}
+    for part in parts:
+        own.setdefault(part.waiting.predictor.bundle.sha256, []).append(part)
+    return [(some[0].waiting.predictor, some) for some in own.values()]
 
 
 def _timed(predictor: Predictor, texts: list[str]) -> tuple[list[Result], Stages]:
@@ -301,13 +334,3 @@ def _timed(predictor: Predictor, texts: list[str]) -> tuple[list[Result], Stages
     results = predictor.score(encoded, logits)
     times.append(time.monotonic())
     return results, Stages(*(end - start for start, end in pairwise(times)))
-
-
-def _settle(waiting: Waiting, outcome: Answer | Exception) -> None:
-    """Hand the outcome to whoever waits for it, if anybody still does."""
-    if waiting.future.done() or not waiting.future.set_running_or_notify_cancel():
-        return
-    if isinstance(outcome, Answer):
-        waiting.future.set_result(outcome)
-    else:
-        waiting.future.set_exception(outcome)

@@ -25,6 +25,8 @@ class Health:
             return "draining", "the service is stopping: what it has accepted is still answered, send the rest elsewhere"
         if self.failed:
             return "not_ready", "; ".join(self.failed)
+        if not self.batcher.is_whole:
+            return "not_ready", "a thread that reads reviews has ended; start the service anew"
         silent = time.monotonic() - self.last_answer
         if silent > 3 * self.every:
             return "not_ready", f"the canary texts have had no answer for {silent:.0f} s"

@@ -23,18 +23,25 @@ TRIED_ON = 20  # lengths
 
 
 def for_any_lengths(source: Path, target: Path, *, examples: list[Window]) -> None:
-    """Rewrite a network, with no more than attention in the loop where that gives the bits it had on `examples`."""
+    """Rewrite a network, with no more than attention in the loop where that gives the bits of the network itself on `examples`."""
     model = onnx.load(source)
-    whole, narrow = _in_a_loop(model), _attention_in_a_loop(model)
-    tried = _tried(examples)
-    alike = narrow is not None and tried and np.array_equal(_logits(narrow, tried), _logits(whole, tried))
-    onnx.save(narrow if narrow is not None and alike else whole, target)
+    narrow = _attention_in_a_loop(model)
+    onnx.save(narrow if narrow is not None and _is_same(narrow, model, examples) else _in_a_loop(model), target)
 
 
-def _tried(examples: list[Window]) -> list[Window]:
-    """A few windows of many lengths, in the order of their lengths."""
+def _is_same(rewritten: onnx.ModelProto, model: onnx.ModelProto, examples: list[Window]) -> bool:
+    """Whether windows of many lengths together have the bits they have alone; not where there is none to try it on."""
     by_length = [list(alike) for _, alike in groupby(sorted(examples, key=_length), key=_length)]
-    return [window for alike in by_length[:: max(1, len(by_length) // TRIED_ON)] for window in alike[:2]]
+    tried = [window for alike in by_length[:: max(1, len(by_length) // TRIED_ON)] for window in alike[:2]]
+    if not tried:
+        return False
+    one_by_one = _session(model)
+    alone = [one_by_one.run(None, {"input_ids": window.ids[None], "starts": window.starts})[0] for window in tried]
+    try:
+        together = _session(rewritten).run(None, inputs_of(tried))[0]
+    except Exception:  # onnxruntime's own exceptions share no base but Exception
+        return False
+    return np.array_equal(together, np.concatenate(alone))
 
 
 def _in_a_loop(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -143,10 +150,20 @@ def _with(
     ]
     del graph.node[:], graph.input[:], graph.initializer[:], graph.value_info[:]
     graph.input.extend(helper.make_tensor_value_info(name, TensorProto.INT64, size) for name, size in sizes.items())
-    graph.node.extend([*count, *nodes])
-    read = {name for node in nodes for name in _reads(node)}
+    graph.node.extend(_read([*count, *nodes], output))
+    read = {name for node in graph.node for name in _reads(node)}
     graph.initializer.extend(tensor for tensor in constants if tensor.name in read)
     return made
+
+
+def _read(nodes: list[onnx.NodeProto], output: str) -> list[onnx.NodeProto]:
+    """The nodes that lead to the output; they stand in an order that can be run."""
+    wanted, kept = {output}, []
+    for node in reversed(nodes):
+        if wanted & set(node.output):
+            wanted |= set(_reads(node))
+            kept.append(node)
+    return kept[::-1]
 
 
 def _reads(node: onnx.NodeProto) -> list[str]:
@@ -166,11 +183,10 @@ def _is_row(values: np.ndarray | None) -> bool:
     )
 
 
-def _logits(model: onnx.ModelProto, windows: list[Window]) -> np.ndarray:
+def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return session.run(None, inputs_of(windows))[0]
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
 def _length(window: Window) -> int:

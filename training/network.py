@@ -28,8 +28,11 @@ class SentenceReader(nn.Module):
     def __init__(self, model: Any, wide: Wide | None) -> None:
         super().__init__()
         self.model = model
-        before = getattr(model.base_model.embeddings, "padding_idx", None)  # RoBERTa's places begin after the padding's
-        places = None if before is None else torch.arange(before + 1, model.config.max_position_embeddings)[None]
+        # RoBERTa counts places from its tokens; given as a constant they are what training/lengths.py looks for
+        embeddings = getattr(model.base_model, "embeddings", None)
+        places = None
+        if embeddings is not None and hasattr(embeddings, "create_position_ids_from_input_ids"):
+            places = torch.arange(embeddings.padding_idx + 1, model.config.max_position_embeddings)[None]
         self.register_buffer("places", places)
         self.wide = None if wide is None else WideReader(wide)
 

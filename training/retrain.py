@@ -15,6 +15,7 @@ from training.average import average
 from training.behave import behave, read_cases
 from training.card import card
 from training.dataset import files_of, read, without_positive
+from training.errors import DataError
 from training.evaluate import TestSet, agreement, evaluate, measured, read_annotators, write_report
 from training.export import add_figures, add_reference, export, read_canaries
 from training.files import write_json
@@ -49,6 +50,9 @@ def main(arguments: list[str]) -> None:
 
     taxonomy = Taxonomy.load()
     config = tomllib.loads(options.config.read_text(encoding="utf-8"))
+    mean_of = config.pop("mean_of", 1)
+    if not 1 <= mean_of <= len(config["rounds"]):
+        raise DataError(f"{options.config}: `mean_of` = {mean_of} is to be 1 to {len(config['rounds'])}, the number of rounds")
     reviews = read(options.data, taxonomy)
     kept, held = hold_out(reviews, config["hold_out"], seed=config["split_seed"])
     kept += read(options.train_only, taxonomy)
@@ -65,7 +69,7 @@ def main(arguments: list[str]) -> None:
     trained = options.work / "trained"
     finished = options.work / "trained.json"
     task = {"config": config, "base": str(options.base), "data": _hashes([*options.data, *options.train_only])}
-    if trained.exists() and _holds(finished, task):
+    if trained.exists() and _holds(finished, {**task, "mean_of": mean_of}):
         print(f"{trained}: this very training was finished before; going on from there")
     else:
         base: Path | str = options.base
@@ -79,18 +83,18 @@ def main(arguments: list[str]) -> None:
                 write_json(done, task)
             base = folder
             made.append(folder)
-        if config["mean_of"] > 1:
-            average(made[-config["mean_of"] :], options.work / "mean")
+        if mean_of > 1:
+            average(made[-mean_of:], options.work / "mean")
             base = options.work / "mean"
         Wide.fit(kept, encoder_of(base, config["window"]), taxonomy).save(Path(base))
         shutil.rmtree(trained, ignore_errors=True)
         Path(base).rename(trained)
-        write_json(finished, task)
+        write_json(finished, {**task, "mean_of": mean_of})
 
     parity = export(
         trained, sets, options.output,
         name=options.name, version=options.version, base=str(options.base), window=config["window"],
-        data=_hashes([*options.data, *options.train_only, *options.validate, *options.unseen]), training={"config": config, "reviews": len(kept)},
+        data=_hashes([*options.data, *options.train_only, *options.validate, *options.unseen]), training={"config": {**config, "mean_of": mean_of}, "reviews": len(kept)},
         canaries=read_canaries(options.canaries),
     )  # fmt: skip
     print(f"int8 against float32: {parity}")

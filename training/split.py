@@ -9,10 +9,12 @@ from training.errors import DataError
 
 DEALS = 200
 FAR_OFF = 2.5  # standard deviations of a random deal
+ON_ONE_SIDE = 100.0  # as many for a label that one side lacks
 
 
 def hold_out(reviews: list[LabelledReview], share: float, *, seed: int) -> tuple[list[LabelledReview], list[LabelledReview]]:
-    """Split off about `share` of the reviews; near duplicates stay on one side, and every label is on both sides as it should be.
+    """Split off about `share` of the reviews; near duplicates stay on one side, and every label that occurs more than once is on both sides,
+    where that can be.
 
     Near duplicates are reviews that share a sentence of five words or more, or whose character 4-gram TF-IDF vectors
     have a cosine of 0.6 or more (contrast pairs are such). Groups are dealt at random until the share is reached, and dealt
@@ -22,10 +24,8 @@ def hold_out(reviews: list[LabelledReview], share: float, *, seed: int) -> tuple
     group = _near_duplicates([review.sentences for review in reviews])
     if group.max() == 0:
         raise DataError(f"{len(reviews)} reviews that are all alike cannot be split; bring more and different ones")
-    codes = sorted({code for review in reviews for sentence in review.codes for code in sentence})
-    has = np.array([[any(code in sentence for sentence in review.codes) for code in codes] for review in reviews]).reshape(
-        -1, len(codes)
-    )
+    found = [frozenset().union(*review.codes) for review in reviews]
+    has = np.array([[code in codes for code in sorted(frozenset().union(*found))] for codes in found])
     sizes = np.bincount(group)
     dice = np.random.default_rng(seed)
     best, least = np.zeros(len(reviews), dtype=bool), np.inf
@@ -44,14 +44,14 @@ def hold_out(reviews: list[LabelledReview], share: float, *, seed: int) -> tuple
 
 
 def _unevenness(has: np.ndarray, outside: np.ndarray) -> float:
-    """By how many standard deviations (of a random deal) the most uneven label of `has`, (reviews, labels) bool, is off; one that
-    occurs more than once and is on one side alone adds as many as make it worse than any other."""
-    all_of_it, found, share = has.sum(0), has[outside].sum(0), outside.mean()
+    """By how many standard deviations (of a random deal) the most uneven label of `has`, (reviews, labels) bool, is off; worse than
+    that is one which occurs more than once and is on one side alone."""
     if not has.size:
         return 0.0
+    all_of_it, found, share = has.sum(0), has[outside].sum(0), outside.mean()
     off = np.abs(found - share * all_of_it) / np.sqrt(np.maximum(all_of_it * share * (1 - share), 1e-9))
-    alone = (all_of_it > 1) & ((found == 0) | (found == all_of_it))
-    return float(off.max() + 100 * alone.sum())
+    on_one_side = (all_of_it > 1) & ((found == 0) | (found == all_of_it))
+    return float(off.max() + ON_ONE_SIDE * on_one_side.sum())
 
 
 def _near_duplicates(reviews: list[tuple[str, ...]]) -> np.ndarray:

@@ -1,4 +1,6 @@
 import asyncio
+import contextlib
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -9,7 +11,7 @@ import pytest
 
 from model.predictor import Predictor
 from model.split import Splitter
-from service.batcher import SLICE_TOKENS, Batch, Batcher, Place, QueueFull
+from service.batcher import SLICE_TOKENS, Batch, Batcher, Place, QueueFull, Waiting
 
 TEXTS = ["Top!", "Weer een uur in de wacht.", "Vriendelijk geholpen. Morgen al in huis!", "De rits was na een week stuk."]
 LONG = "De bezorger was vriendelijk maar het pakket was nat en de doos was kapot. " * 20
@@ -123,6 +125,50 @@ def test_threads_share_a_large_request_whose_results_stay_in_order(predictor: Pr
     assert sum(vars(large.stages).values()) <= large.computed + 1e-6
 
 
+def test_requests_that_fail_in_several_threads_at_once_are_told_so_and_leave_the_threads_at_work(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switching = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # what is rare comes in a second
+    batcher = Batcher(max_tokens=50_000, threads=4)
+    meeting = threading.Barrier(2)
+
+    def fail(self: Predictor, texts: list[str]) -> None:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            meeting.wait(0.05)  # so that two parts of a request end together
+        raise ValueError("no")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Predictor, "encode", fail)
+        for _ in range(300):
+            [outcome] = together(lambda: batcher.predict(predictor, [LONG] * 4, seconds=60))
+            assert isinstance(outcome, ValueError)
+    sys.setswitchinterval(switching)
+    assert batcher.is_whole
+    [answer] = together(lambda: batcher.predict(predictor, TEXTS, seconds=60))
+    assert answer.results == predictor.predict(TEXTS)
+    batcher.close()
+    assert not batcher.is_whole
+    assert batcher.load == 0
+
+
+def test_a_large_text_waits_for_a_batch_of_its_own(batcher: Batcher, predictor: Predictor) -> None:
+    batcher.close()  # what waits is taken here, batch by batch
+    for cost in (10, 5000, 20):
+        batcher.queue.append(Waiting(predictor, [LONG], [cost], Place.IN_TURN))
+    assert [[part.tokens for part in batcher._batch()] for _ in range(2)] == [[10], [5000]]
+
+
+def test_bulk_has_a_small_share_while_requests_wait(batcher: Batcher, predictor: Predictor) -> None:
+    batcher.close()
+    bulk = batcher.read_bulk(predictor, [LONG] * 100)
+    for _ in range(200):
+        batcher.queue.append(Waiting(predictor, [LONG], [100], Place.IN_TURN))
+    parts = [part for _ in range(18) for part in batcher._batch()]
+    share = sum(part.tokens for part in parts if part.waiting.future is bulk) / sum(part.tokens for part in parts)
+    assert 0.03 < share < 0.09
+
+
 def test_canaries_go_before_all_that_waits(batcher: Batcher, predictor: Predictor) -> None:
     ended = []
 
@@ -143,7 +189,7 @@ def test_bulk_is_read_slice_by_slice_just_after_a_request(
     assert max(batch.tokens for batch in batches) < 2 * SLICE_TOKENS
     monkeypatch.setattr("service.batcher.RECENT", 0)
     batcher.read_bulk(predictor, TEXTS * 100).result(60)
-    assert max(batch.tokens for batch in batches) > 2 * SLICE_TOKENS
+    assert max(batch.tokens for batch in batches) > 3 / 2 * SLICE_TOKENS
 
 
 def test_bulk_gives_way_to_requests_and_is_not_starved_by_them(

@@ -45,3 +45,8 @@ def test_rare_labels_are_on_both_sides(seed: int) -> None:
 def test_reviews_that_are_all_alike_cannot_be_split() -> None:
     with pytest.raises(DataError, match="all alike"):
         hold_out([review("Het brood was ook vandaag weer erg lekker", "p")] * 4, 0.3, seed=0)
+
+
+def test_reviews_without_any_label_can_be_split() -> None:
+    kept, held = hold_out([review(f"{word * 3} {word[::-1]}") for word in ("brood", "water", "fiets", "boek")], 0.3, seed=0)
+    assert (len(kept), len(held)) == (3, 1)

@@ -42,23 +42,26 @@ def places(vectors: np.ndarray, centre: np.ndarray) -> np.ndarray:
 def _opened(path: Path) -> Network:
     """The network, cut off where it takes the sentence starts out of the last layer."""
     model = onnx.load(path)
-    loops = [attribute.g for node in model.graph.node for attribute in node.attribute if attribute.g.node]
-    for graph in (model.graph, *loops):  # a network may stand in a loop whole (training/lengths.py)
-        made_by = {output: node for node in graph.node for output in node.output}
-        taken = [node.output[0] for node in graph.node for way in LAST_LAYER_TAKEN if _chain(node, made_by)[: len(way)] == way]
-        if len(taken) == 1:
-            break
-    else:
+    found, output = _last_layer(model.graph), model.graph.output[0].name
+    if found is None:  # a network may stand in a loop whole (training/lengths.py): then the loop gives its last layer
+        loops = [attribute.g for node in model.graph.node for attribute in node.attribute if attribute.g.node]
+        for graph in [graph for graph in loops if _last_layer(graph) is not None]:
+            made = next(node for node in graph.node if node.output[0] == f"{output}_made")
+            made.input[0], found = _last_layer(graph) or "", output
+    if found is None:
         raise DataError(f"{path}: the encoder's last layer is not found in this network; make the bundle with `training retrain`")
-    last = model.graph.output[0].name
-    if graph is not model.graph:
-        next(node for node in graph.node if node.output[0] == f"{last}_made").input[0] = taken[0]
     del model.graph.output[:]
-    found = taken[0] if graph is model.graph else last
     model.graph.output.append(onnx.helper.make_tensor_value_info(found, onnx.TensorProto.FLOAT, None))
     with TemporaryDirectory() as folder:
         onnx.save(model, Path(folder) / NETWORK)
         return Network.load(Path(folder) / NETWORK)
+
+
+def _last_layer(graph: onnx.GraphProto) -> str | None:
+    """What takes the sentence starts out of the last layer, by its output; None where not one node does."""
+    made_by = {output: node for node in graph.node for output in node.output}
+    taken = [node.output[0] for node in graph.node for way in LAST_LAYER_TAKEN if _chain(node, made_by)[: len(way)] == way]
+    return taken[0] if len(taken) == 1 else None
 
 
 def _chain(node: onnx.NodeProto, made_by: dict[str, onnx.NodeProto]) -> list[str]:
