@@ -36,6 +36,7 @@ from service.turns import Turns
 if TYPE_CHECKING:
     from service.feedback import FeedbackStore
 
+ONE_MORE = 1  # thread than processors: while one waits to run Python the others read (benchmarks/RESULTS.md)
 STREAMED = frozenset({"/v1/jobs", stream.ADDRESS})
 
 
@@ -52,7 +53,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         state.models = Models(Model.load(chosen.bundle), metrics=metrics)
         state.shadow = None
         state.reloading = None
-        state.batcher = Batcher(max_tokens=chosen.queue_tokens, threads=chosen.threads or processors(), seen=metrics.batch)
+        state.batcher = Batcher(
+            max_tokens=chosen.queue_tokens, threads=chosen.threads or processors() + ONE_MORE, seen=metrics.batch
+        )
         state.health = Health(state.models, state.batcher, every=chosen.canary_seconds)
         await state.health.check()
         watching = [asyncio.create_task(task) for task in (state.health.watch(), watch_lateness(metrics.late.observe))]

@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     threads: int | None = Field(
         default=None,
         ge=1,
-        description="batches read side by side, each on a processor; default: the processors at hand, or the container's quota where that is less",
+        description="batches read side by side, each on a processor; default: one more than the processors at hand, or than the container's quota where that is less",
     )
     max_reviews: int = Field(default=256, ge=1, le=MOST_REVIEWS, description="reviews in one request")
     max_characters: int = Field(default=20_000, ge=1, description="characters in one review")
