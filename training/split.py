@@ -24,8 +24,9 @@ def hold_out(reviews: list[LabelledReview], share: float, *, seed: int) -> tuple
     group = _near_duplicates([review.sentences for review in reviews])
     if group.max() == 0:
         raise DataError(f"{len(reviews)} reviews that are all alike cannot be split; bring more and different ones")
-    found = [frozenset().union(*review.codes) for review in reviews]
-    has = np.array([[code in codes for code in sorted(frozenset().union(*found))] for codes in found])
+    codes_of = [frozenset().union(*review.codes) for review in reviews]
+    all_codes = sorted(frozenset().union(*codes_of))
+    has = np.array([[code in codes for code in all_codes] for codes in codes_of])
     sizes = np.bincount(group)
     dice = np.random.default_rng(seed)
     best, least = np.zeros(len(reviews), dtype=bool), np.inf

@@ -1,13 +1,15 @@
 """LitServe with our own ONNX file, without our reading of sentences: `python lit.py BUNDLE PORT`"""
 
 import sys
-from itertools import groupby
 from pathlib import Path
 
 import litserve
 import numpy as np
 import onnxruntime
 from tokenizers import Tokenizer
+
+from model.encode import Window
+from model.infer import inputs_of
 
 
 class Classify(litserve.LitAPI):
@@ -24,17 +26,13 @@ class Classify(litserve.LitAPI):
 
     def predict(self, texts: list[str]) -> list[list[float]]:
         encoded = self.tokenizer.encode_batch(texts, add_special_tokens=False)
-        ids = [[self.cls, *found.ids[:254], self.sep] for found in encoded]
-        order = sorted(range(len(ids)), key=lambda number: len(ids[number]))
-        lengths = [len(ids[number]) for number in order]
-        inputs = {
-            "ids": np.concatenate([ids[number] for number in order]),
-            "positions": np.concatenate([np.arange(length) for length in lengths]),
-            "groups": np.array([[len(list(alike)), length] for length, alike in groupby(lengths)]),
-            "sentences": np.cumsum([0, *lengths[:-1]]),
-        }
-        scores = 1 / (1 + np.exp(-self.session.run(None, inputs)[0]))
-        return scores[np.argsort(order)].tolist()
+        windows = [self._window(found.ids[:254]) for found in encoded]
+        order = sorted(range(len(windows)), key=lambda number: len(windows[number].ids))
+        logits = self.session.run(None, inputs_of([windows[number] for number in order]))[0]
+        return (1 / (1 + np.exp(-logits)))[np.argsort(order)].tolist()
+
+    def _window(self, ids: list[int]) -> Window:
+        return Window(np.array([self.cls, *ids, self.sep]), starts=np.array([0]), sentences=np.array([0]))
 
     def encode_response(self, output: list[float]) -> dict:
         return {"scores": output}
