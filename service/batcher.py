@@ -1,6 +1,6 @@
-"""Requests share batches: a thread for each processor reads whatever waits, a little of each request in turn.
+"""Requests share batches: each of some threads reads whatever waits, a little of each request in turn.
 
-A request that finds a processor free goes at once; those that come while batches run wait for the end of one and go together.
+A request that finds a thread free goes at once; those that come while all are reading wait for the end of one and go together.
 A large request gives way after each slice, so a small one never waits for all of it. Bulk (files, streams, a shadow) stands
 behind all requests: it is read when none waits, and a slice of it now and then when one always does. The scores of a review do not
 depend on its batch (docs/decisions/0001), so how requests are mixed changes nothing but the time they take.

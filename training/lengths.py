@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from model.encode import Window
 from model.infer import inputs_of
+from training.ranges import session_of
 
 TRIED_ON = 20  # lengths
 
@@ -35,10 +35,10 @@ def _is_same(rewritten: onnx.ModelProto, model: onnx.ModelProto, examples: list[
     tried = [window for alike in by_length[:: max(1, len(by_length) // TRIED_ON)] for window in alike[:2]]
     if not tried:
         return False
-    one_by_one = _session(model)
+    one_by_one = session_of(model)
     alone = [one_by_one.run(None, {"input_ids": window.ids[None], "starts": window.starts})[0] for window in tried]
     try:
-        together = _session(rewritten).run(None, inputs_of(tried))[0]
+        together = session_of(rewritten).run(None, inputs_of(tried))[0]
     except Exception:  # onnxruntime's own exceptions share no base but Exception
         return False
     return np.array_equal(together, np.concatenate(alone))
@@ -181,12 +181,6 @@ def _is_row(values: np.ndarray | None) -> bool:
         and values.shape[1] > 1
         and bool((np.diff(values) == 1).all())
     )
-
-
-def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
 def _length(window: Window) -> int:

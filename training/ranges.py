@@ -30,9 +30,7 @@ def observe(model: onnx.ModelProto, activations: list[str], examples: list[Windo
     watched = onnx.ModelProto()
     watched.CopyFrom(model)
     watched.graph.output.extend(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in activations)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(watched.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = session_of(watched)
     ranges: dict[str, Range] = {}
     for window in examples:
         found = session.run(activations, {"input_ids": window.ids[None], "starts": window.starts})
@@ -42,3 +40,10 @@ def observe(model: onnx.ModelProto, activations: list[str], examples: list[Windo
                 raise GateError("the network computes what is no number: training ran away; try a lower learning rate")
             ranges[name] = ranges.get(name, Range(rows[0], rows[0])).wider(rows)
     return ranges
+
+
+def session_of(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
+    """A network that is not on disk, opened to be run; onnxruntime's warnings are left out."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])

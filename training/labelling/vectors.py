@@ -45,9 +45,10 @@ def _opened(path: Path) -> Network:
     found, output = _last_layer(model.graph), model.graph.output[0].name
     if found is None:  # a network may stand in a loop whole (training/lengths.py): then the loop gives its last layer
         loops = [attribute.g for node in model.graph.node for attribute in node.attribute if attribute.g.node]
-        for graph in [graph for graph in loops if _last_layer(graph) is not None]:
-            made = next(node for node in graph.node if node.output[0] == f"{output}_made")
-            made.input[0], found = _last_layer(graph) or "", output
+        for graph in loops:
+            if inside := _last_layer(graph):
+                next(node for node in graph.node if node.output[0] == f"{output}_made").input[0] = inside
+                found = output
     if found is None:
         raise DataError(f"{path}: the encoder's last layer is not found in this network; make the bundle with `training retrain`")
     del model.graph.output[:]
